@@ -164,16 +164,15 @@ func TestTarKeepsWhatAFilesystemCannot(t *testing.T) {
 	want := `/: dir 0755
 /bin: dir 0755
 /bin/ping: file 0755 148de9c5 security.capability=0100
-/bin/su: file 4755 0b6b5b4b 0:42
-/bin/su2: file 4755 0b6b5b4b 0:42
+/bin/su: file 4755 15460c0b 0:42
+/bin/su2: file 4755 15460c0b 0:42
 /dev: dir 0755
 /dev/null: char 0666 1:3
 /run: dir 0755
 /run/p: fifo 0600
 `
 	got := text(t, tr)
-	su := strings.Split(strings.SplitAfter(got, "/bin/su: file 4755 ")[1], " ")[0]
-	if got != strings.ReplaceAll(want, "0b6b5b4b", su) {
+	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	if tr.Lookup("/bin/su") != tr.Lookup("/bin/su2") {
@@ -216,13 +215,9 @@ func TestTarRefuses(t *testing.T) {
 		{"hard link to nothing", []*tar.Header{{Name: "./h", Typeflag: tar.TypeLink, Linkname: "./none"}}, "no such file"},
 		{"hard link out of the root", []*tar.Header{{Name: "./h", Typeflag: tar.TypeLink, Linkname: "../../x"}}, "path leaves the root"},
 		{"name too long", []*tar.Header{file("./" + strings.Repeat("n", 256))}, "name not allowed"},
-		{"root as a file", []*tar.Header{file("./")}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := tree.ReadTar(writeTar(t, c.headers...), "id", pkgA)
-			if err == nil && c.name == "root as a file" {
-				return // tar itself reads "./" as a directory
-			}
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Fatalf("got %v, want %q", err, c.err)
 			}
