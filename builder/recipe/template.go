@@ -1,0 +1,112 @@
+package recipe
+
+import (
+	"fmt"
+	"strings"
+)
+
+// starter is the smallest set of Debian packages that boots to a login prompt.
+func starter() [][2]string {
+	return [][2]string{
+		{"base-files", "the directory layout, os-release"},
+		{"systemd", ""},
+		{"udev", ""},
+		{"dbus-broker", ""},
+		{"login", ""},
+		{"util-linux", "agetty, mount"},
+		{"kmod", ""},
+		{"liblzma5", "for kmod: the modules are .ko.xz"},
+		{"libc-bin", "ldconfig"},
+		{"iproute2", ""},
+		{"bash", ""},
+		{"coreutils", ""},
+		{"dash", "/bin/sh"},
+	}
+}
+
+// Template is a commented recipe to start from, which reads as it is. Settings
+// that are commented out have no space after the "#".
+func Template(id ID, arch Arch) string {
+	var install strings.Builder
+	for _, p := range starter() {
+		line := fmt.Sprintf("    %q,", p[0])
+		if p[1] != "" {
+			line = fmt.Sprintf("%-20s # %s", line, p[1])
+		}
+		install.WriteString(line + "\n")
+	}
+	console := map[Arch]string{X8664: "ttyS0", ARM64: "ttyAMA0"}[arch]
+	return fmt.Sprintf(template, id, arch, install.String(), console)
+}
+
+const template = `# The recipe of an image. "bocaditos build" makes it, "bocaditos run" boots it.
+# docs/image.toml.md explains every key. Lines such as "#key = value" show what
+# else there is.
+
+id = %q
+version = "1"
+architecture = %q
+
+[packages]
+source = "debian"
+install = [
+%s]
+
+[debian]
+release = "trixie"
+#mirror = "https://mirror.example.org/debian"
+#keyring = "keys/debian-archive-keyring.gpg"
+#components = ["main", "non-free-firmware"]
+#max_age_days = 30
+
+[kernel]
+#package = "linux-image-amd64"
+command_line = ["console=tty0", "console=%s", "quiet"]
+
+# Units that start, or do not, in spite of what the packages say.
+[units]
+#enable = ["systemd-networkd.service"]
+#disable = ["getty@.service"]
+#mask = ["systemd-firstboot.service"]
+
+# Extra files; one [[files]] for each.
+[[files]]
+path = "/etc/motd"
+content = "Built with Bocaditos\n"
+#mode = "0644"
+#uid = 0
+#gid = 0
+#replace = true
+
+#[[files]]
+#path = "/etc/localtime"
+#symlink = "../usr/share/zoneinfo/UTC"
+
+# The root filesystem: read-only and verified.
+[root]
+format = "erofs"
+exclude = [
+    "/usr/share/doc/*",
+    "/usr/share/info/*",
+    "/usr/share/lintian",
+    "/usr/share/locale/*",
+    "/usr/share/man/*",
+]
+
+[boot]
+form = "partitions"
+on_corruption = "reboot" # or "halt"
+
+[initrd]
+#modules = ["virtio_scsi"]
+
+[output]
+directory = "out"
+#kinds = ["disk", "uki"]
+
+# A build that exceeds a limit fails and says what fills it.
+[budget]
+root = "200M"
+#initrd = "2M"
+#uki = "20M"
+`
