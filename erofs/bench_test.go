@@ -15,12 +15,12 @@ import (
 	"github.com/bocaditos/bocaditos/tree"
 )
 
-// rootLike makes a directory of about 200 MB in sizes as a root filesystem has
-// them: most files small, most bytes in few large ones.
-func rootLike(b *testing.B) (dir string, bytes int64) {
+// rootLike makes a directory of at least total bytes in sizes as a root
+// filesystem has them: most files small, most bytes in few large ones.
+func rootLike(b testing.TB, total int64) (dir string, bytes int64) {
 	dir = b.TempDir()
 	r := rand.New(rand.NewPCG(1, 2))
-	for i := 0; bytes < 200e6; i++ {
+	for i := 0; bytes < total; i++ {
 		size := r.IntN(1 << (6 + r.IntN(17)))
 		bytes += int64(size)
 		file := filepath.Join(dir, fmt.Sprint(i%50), fmt.Sprint(i%7), fmt.Sprint(i))
@@ -36,7 +36,7 @@ func rootLike(b *testing.B) (dir string, bytes int64) {
 
 // BenchmarkWriters compares writers on one tree, each to a file.
 func BenchmarkWriters(b *testing.B) {
-	dir, size := rootLike(b)
+	dir, size := rootLike(b, 200e6)
 	tr, err := tree.ReadDir(dir, origin)
 	if err != nil {
 		b.Fatal(err)

@@ -103,7 +103,10 @@ func TestRandomTrees(t *testing.T) {
 }
 
 func TestSuperblockFields(t *testing.T) {
-	image := writeImage(t, randomTree(t, 7))
+	tr := randomTree(t, 7)
+	inodes := map[*tree.Node]bool{}
+	tr.Walk(func(_ string, n *tree.Node) error { inodes[n] = true; return nil })
+	image := writeImage(t, tr)
 	if got, want := output(t, "blkid", "-p", "-o", "export", image),
 		"LABEL=bocaditos-root1\nUUID=01234567-89ab-cdef-0123-456789abcdef\n"; !strings.Contains(got, want) || !strings.Contains(got, "TYPE=erofs\n") {
 		t.Errorf("blkid says\n%s", got)
@@ -116,6 +119,7 @@ func TestSuperblockFields(t *testing.T) {
 	for _, field := range []string{
 		`Filesystem blocks: +` + fmt.Sprint(info.Size()/4096),
 		`Filesystem inode metadata start block: +0`,
+		`Filesystem inode count: +` + fmt.Sprint(len(inodes)) + `\n`,
 		`Filesystem created: +Tue Nov 14 22:13:20 2023`,
 		`Filesystem features: +sb_csum mtime *\n`,
 		`Filesystem UUID: +01234567-89ab-cdef-0123-456789abcdef`,
@@ -151,6 +155,23 @@ func TestSameTreeSameBytes(t *testing.T) {
 	}
 	if !bytes.Equal(images[0].Bytes(), images[1].Bytes()) {
 		t.Error("two images of one tree differ")
+	}
+}
+
+func TestNotLargerThanMkfs(t *testing.T) {
+	dir, _ := rootLike(t, 20e6)
+	tr, err := tree.ReadDir(dir, origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := filepath.Join(t.TempDir(), "image")
+	output(t, "mkfs.erofs", "--quiet", fmt.Sprintf("-T%d", options.Epoch), theirs, dir)
+	want, err := os.Stat(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := erofs.Write(io.Discard, tr, options); err != nil || got > want.Size() {
+		t.Errorf("an image of %d bytes (%v), mkfs.erofs needs %d", got, err, want.Size())
 	}
 }
 

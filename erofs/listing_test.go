@@ -140,15 +140,19 @@ func listHostDir(t *testing.T, l *lister, p string, dir *os.File) {
 	if p == "/" {
 		l.add(t, p, hostEntry(t, dir, "."))
 	}
-	names, err := dir.Readdirnames(-1)
+	names, err := dir.ReadDir(-1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(names)
-	for _, name := range names {
+	slices.SortFunc(names, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, entry := range names {
+		name := entry.Name()
 		e := hostEntry(t, dir, name)
 		child := filepath.Join(p, name)
 		l.add(t, child, e)
+		if goTypes[entry.Type()] != e.typ {
+			t.Errorf("the directory says that %q is of type %s, its inode that it is a %s", child, entry.Type(), e.typ)
+		}
 		if e.typ == tree.Dir {
 			fd, err := unix.Openat(int(dir.Fd()), name, unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 			if err != nil {
@@ -157,6 +161,11 @@ func listHostDir(t *testing.T, l *lister, p string, dir *os.File) {
 			listHostDir(t, l, child, os.NewFile(uintptr(fd), child))
 		}
 	}
+}
+
+var goTypes = map[fs.FileMode]tree.Type{
+	0: tree.File, fs.ModeDir: tree.Dir, fs.ModeSymlink: tree.Symlink, fs.ModeDevice | fs.ModeCharDevice: tree.CharDevice,
+	fs.ModeDevice: tree.BlockDevice, fs.ModeNamedPipe: tree.FIFO, fs.ModeSocket: tree.Socket,
 }
 
 var hostTypes = map[uint32]tree.Type{
@@ -238,37 +247,27 @@ func listGoErofs(t *testing.T, image string) listing {
 			return err
 		}
 		st := info.Sys().(*goerofs.Stat)
-		e := entry{inode: st.Ino, mode: goMode(st.Mode), uid: st.UID, gid: st.GID, nlink: uint64(st.Nlink), mtime: int64(st.Mtime), xattrs: map[string]string{}}
+		e := entry{inode: st.Ino, typ: goTypes[st.Mode.Type()], mode: goMode(st.Mode), uid: st.UID, gid: st.GID, nlink: uint64(st.Nlink), mtime: int64(st.Mtime), xattrs: map[string]string{}}
 		for name, value := range st.Xattrs {
 			// This reader takes the whole name of an ACL for a prefix with a dot.
 			e.xattrs[strings.TrimSuffix(name, ".")] = value
 		}
-		switch st.Mode.Type() {
-		case 0:
-			e.typ = tree.File
+		switch e.typ {
+		case tree.File:
 			r, err := fsys.Open(p)
 			if err != nil {
 				return err
 			}
 			defer r.Close()
 			e.data = r
-		case fs.ModeDir:
-			e.typ = tree.Dir
-		case fs.ModeSymlink:
-			e.typ = tree.Symlink
+		case tree.Symlink:
 			target, err := fs.ReadLink(fsys, p)
 			if err != nil {
 				return err
 			}
 			e.data = strings.NewReader(target)
-		case fs.ModeDevice | fs.ModeCharDevice:
-			e.typ, e.rdev = tree.CharDevice, uint64(st.Rdev)
-		case fs.ModeDevice:
-			e.typ, e.rdev = tree.BlockDevice, uint64(st.Rdev)
-		case fs.ModeNamedPipe:
-			e.typ = tree.FIFO
-		case fs.ModeSocket:
-			e.typ = tree.Socket
+		case tree.CharDevice, tree.BlockDevice:
+			e.rdev = uint64(st.Rdev)
 		}
 		l.add(t, filepath.Join("/", p), e)
 		return nil
