@@ -1,0 +1,157 @@
+package sandbox
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Init must be the first statement of main, and of TestMain where tests call
+// Run: a process that was started as the sandbox's child does that work there
+// and exits. In any other process Init returns at once.
+func Init() {
+	if len(os.Args) < 3 || os.Args[0] != argv0 {
+		return
+	}
+	var err error
+	switch job := os.Args[2]; os.Args[1] {
+	case "wait":
+		err = waitForIDs(job)
+	case "work":
+		err = asRoot(job)
+	case "exec":
+		err = enter(job, os.Args[3:])
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// waitForIDs is the child's first stage. Its IDs are not mapped yet, so the
+// execve that started it took its capabilities away; the one at its end, as
+// user 0, gives them back.
+func waitForIDs(job string) error {
+	var b [1]byte
+	if n, _ := syscall.Read(controlFD, b[:]); n != 1 {
+		return errors.New("the parent is gone")
+	}
+	err := syscall.Exec("/proc/self/exe", []string{argv0, "work", job}, os.Environ())
+	return fmt.Errorf("start as root of the namespace: %w", withHint(err))
+}
+
+// asRoot is the child's second stage: PID 1 and root of the namespaces, in
+// the work directory.
+func asRoot(job string) error {
+	syscall.CloseOnExec(controlFD)
+	syscall.CloseOnExec(statusFD)
+	control := bufio.NewReader(os.NewFile(controlFD, "control"))
+	if job == "remove" {
+		go dieWithParent(control)
+		return removeEntries(".")
+	}
+	line, err := control.ReadBytes('\n')
+	if err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	go dieWithParent(control)
+	var req request
+	if err := json.Unmarshal(line, &req); err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	if err := unix.Sethostname([]byte("localhost")); err != nil {
+		return fmt.Errorf("set the host name: %w", err)
+	}
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", withHint(err))
+	}
+	syscall.Umask(0)
+	s := stack{epoch: req.Epoch}
+	if err := s.base(os.Stdin); err != nil {
+		return err
+	}
+	status := json.NewEncoder(os.NewFile(statusFD, "status"))
+	for i, c := range req.Commands {
+		r, err := s.run(i, c)
+		if err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
+		if err := status.Encode(r); err != nil {
+			return fmt.Errorf("%s: report: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+func dieWithParent(control io.Reader) {
+	io.Copy(io.Discard, control)
+	os.Exit(1)
+}
+
+func removeEntries(dir string) error {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+	}
+	return err
+}
+
+// enter is the last stage, in a mount namespace of its own: it makes layers
+// (the data of an overlay mount) the root and becomes the program.
+func enter(layers string, argv []string) error {
+	syscall.CloseOnExec(statusFD)
+	// Errors go to the sandbox, not into the program's output.
+	os.Stderr = os.NewFile(statusFD, "status")
+	if err := mountRoot("root", layers); err != nil {
+		return err
+	}
+	if err := pivot("root"); err != nil {
+		return err
+	}
+	// Whatever else the caller of the whole program left open stays outside.
+	if err := unix.CloseRange(3, ^uint(0)>>1, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EINVAL) {
+		return fmt.Errorf("close files: %w", err)
+	}
+	// Without it no program can change the mounts.
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_CAPBSET_DROP, unix.CAP_SYS_ADMIN, 0, 0, 0); err != nil {
+		return fmt.Errorf("drop CAP_SYS_ADMIN: %w", err)
+	}
+	syscall.Umask(0o022)
+	program, err := lookPath(argv[0])
+	if err != nil {
+		return err
+	}
+	err = syscall.Exec(program, argv, os.Environ())
+	if errors.Is(err, syscall.ENOENT) {
+		return fmt.Errorf("%s: its interpreter or dynamic loader is not in the image", program)
+	}
+	return fmt.Errorf("%s: %w", program, err)
+}
+
+// lookPath finds the program; the root and PATH are already the image's.
+func lookPath(name string) (string, error) {
+	candidates := []string{name}
+	if !strings.Contains(name, "/") {
+		candidates = nil
+		for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
+			candidates = append(candidates, filepath.Join(dir, name))
+		}
+	}
+	for _, c := range candidates {
+		if info, err := os.Stat(c); err == nil && info.Mode().IsRegular() {
+			return c, nil
+		}
+	}
+	return "", fmt.Errorf("%s: no such program in the image", name)
+}

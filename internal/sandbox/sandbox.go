@@ -1,0 +1,139 @@
+// Package sandbox runs programs of an image inside its own root, offline, and
+// brings back what they changed as data.
+//
+// It is not a container runtime: no images, no network, no persistence. The
+// root is a stack of overlay layers in user, mount, PID, network, UTS and IPC
+// namespaces (namespaces(7), user_namespaces(7)), so it works the same as root
+// and as a normal user. Changes travel as OCI image-spec layer changesets.
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+
+	"github.com/bocaditos/bocaditos/tree"
+)
+
+// A Command is one program to run in the image's root.
+type Command struct {
+	Name string   // what messages call it, such as "systemd-sysusers"
+	Args []string // argv; a name without a slash is looked up in the image's PATH
+	Env  []string // added to the fixed environment, KEY=VALUE; the last of a key counts
+}
+
+// Options are common to all commands of a Run.
+type Options struct {
+	// Dir is an existing directory on a real filesystem, for the unpacked
+	// root while Run works and for the results' change archives after it.
+	// The caller removes it when no tree reads the archives any more.
+	Dir string
+	// Epoch is the modification time of every file in the root and the
+	// commands' SOURCE_DATE_EPOCH, in seconds.
+	Epoch int64
+}
+
+// A Result is what one command did.
+type Result struct {
+	Output   []byte // stdout and stderr as they came, the first MaxOutput bytes
+	ExitCode int    // 128+N when signal N ended it
+	Changes  string // tar file in Options.Dir, for Apply
+	ID       string // digest of the tar file's bytes
+}
+
+// MaxOutput is how much of a command's output is kept, in bytes.
+const MaxOutput = 1 << 20
+
+// Run unpacks t and runs the commands in it one after the other, each on top
+// of what the earlier ones left. t itself does not change: see Apply. A command
+// that fails is a Result, not an error; the next one still runs.
+//
+// Inside there is no network, a private /proc, an empty /sys, a minimal /dev,
+// empty /run and /tmp; none of these show in the changes. Powers never reach the host's
+// filesystem: set-user-ID and set-group-ID bits of files, file capabilities
+// and devices are left out (Apply restores them). Nothing can create device
+// nodes. When ctx ends or this process dies, every process and mount is gone.
+func Run(ctx context.Context, t *tree.Tree, cmds []Command, o Options) (_ []Result, err error) {
+	dir, err := os.MkdirTemp(o.Dir, "sandbox-") // 0700
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+	work := filepath.Join(dir, "work")
+	defer func() {
+		if e := Remove(work); err == nil {
+			err = e
+		}
+		if err != nil {
+			os.RemoveAll(dir)
+		}
+	}()
+	if err := os.Mkdir(work, 0o700); err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
+
+	req := request{Epoch: o.Epoch}
+	for i, c := range cmds {
+		req.Commands = append(req.Commands, Command{Name: c.Name, Args: c.Args, Env: environment(o.Epoch, c.Env)})
+		if len(c.Args) == 0 {
+			return nil, fmt.Errorf("sandbox: command %d (%s) has no program", i, c.Name)
+		}
+	}
+	c, err := start(ctx, work, "run")
+	if err != nil {
+		return nil, err
+	}
+	results, err := c.converse(t, req)
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("sandbox: %w", context.Cause(ctx))
+	}
+	for i := range results {
+		results[i].Changes = filepath.Join(dir, changesName(i))
+	}
+	return results, err
+}
+
+// Remove deletes dir, of which Run may have been killed while working in it:
+// a normal user cannot delete files of subordinate IDs without help.
+func Remove(dir string) error {
+	err := os.RemoveAll(dir)
+	if err == nil || os.Geteuid() == 0 {
+		return err
+	}
+	c, err := start(context.Background(), dir, "remove")
+	if err != nil {
+		return err
+	}
+	if err := c.wait(); err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	return os.RemoveAll(dir)
+}
+
+// environment is all that a command finds in its environment.
+func environment(epoch int64, extra []string) []string {
+	c := exec.Cmd{Env: append([]string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/root",
+		"LANG=C.UTF-8",
+		"TZ=UTC",
+		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(epoch, 10),
+		"SYSTEMD_OFFLINE=1",
+	}, extra...)}
+	return c.Environ() // drops all but the last of each key
+}
+
+func changesName(i int) string { return fmt.Sprintf("changes-%d.tar", i) }
+
+// request is what the parent tells the child; a Result without the path of
+// its changes answers each command.
+type request struct {
+	Epoch    int64
+	Commands []Command
+}

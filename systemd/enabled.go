@@ -1,0 +1,206 @@
+package systemd
+
+import (
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bocaditos/bocaditos/tree"
+)
+
+// Enabled returns the paths of the unit files and drop-ins of all system units
+// that starting the targets ("default.target") can start: through dependencies
+// in the files, .wants and .requires directories, and what sockets, timers,
+// paths and automounts trigger. Units that generators, udev or the bus start
+// at run time are not among them. The result is sorted.
+func Enabled(t *tree.Tree, prefix string, targets ...string) []string {
+	g := unitGraph{t: t, files: map[string]bool{}, seen: map[string]bool{}}
+	for _, dir := range []string{"/etc/systemd/system", path.Join(prefix, "lib/systemd/system")} {
+		if real, n, err := t.Resolve(dir); err == nil && n.Type == tree.Dir {
+			g.dirs = append(g.dirs, real)
+		}
+	}
+	for _, target := range targets {
+		g.visit(target)
+	}
+	return slices.Sorted(maps.Keys(g.files))
+}
+
+type unitGraph struct {
+	t     *tree.Tree
+	dirs  []string // the one that decides first
+	files map[string]bool
+	seen  map[string]bool
+}
+
+func (g *unitGraph) visit(unit string) {
+	if g.seen[unit] {
+		return
+	}
+	g.seen[unit] = true
+	fragment, names := g.load(unit)
+	if fragment == "" {
+		return // not there, or masked
+	}
+	g.files[fragment] = true
+	settings := g.read(fragment)
+	for _, name := range names {
+		for _, dir := range g.dirs {
+			for _, kind := range []string{".wants", ".requires", ".upholds"} {
+				g.visitEntries(path.Join(dir, name+kind))
+			}
+		}
+		for _, dropIn := range g.dropIns(name) {
+			g.files[dropIn] = true
+			settings = append(settings, g.read(dropIn)...)
+		}
+	}
+	for _, s := range settings {
+		for word := range strings.FieldsSeq(s.value) {
+			if dependencies[s.key] {
+				g.visit(expand(word, unit))
+			}
+		}
+	}
+	g.visit(triggered(unit, settings))
+}
+
+// load finds the unit's file and all names it goes by: its own, the template's,
+// and for an alias those of the unit it stands for.
+func (g *unitGraph) load(unit string) (fragment string, names []string) {
+	for _, name := range []string{unit, template(unit)} {
+		for _, dir := range g.dirs {
+			n := g.t.Lookup(path.Join(dir, name))
+			if n == nil {
+				continue
+			}
+			real, file, err := g.t.Resolve(path.Join(dir, name))
+			if err != nil || file.Type != tree.File || file.Size() == 0 {
+				return "", nil
+			}
+			names = []string{unit}
+			for _, other := range []string{template(unit), path.Base(real)} {
+				if !slices.Contains(names, other) {
+					names = append(names, other)
+				}
+			}
+			return real, names
+		}
+	}
+	return "", nil
+}
+
+func (g *unitGraph) visitEntries(dir string) {
+	if n := g.t.Lookup(dir); n != nil {
+		for _, name := range n.Children() {
+			g.visit(name)
+		}
+	}
+}
+
+// dropIns are the .d/*.conf files of a name; for "a-b.service" also those of
+// "a-.service" and "service". A file in /etc hides its namesake.
+func (g *unitGraph) dropIns(name string) []string {
+	suffix := path.Ext(name)
+	of := []string{name, strings.TrimPrefix(suffix, ".")}
+	for i, c := range strings.TrimSuffix(name, suffix) {
+		if c == '-' {
+			of = append(of, name[:i+1]+suffix)
+		}
+	}
+	var files []string
+	for _, o := range of {
+		hidden := map[string]bool{}
+		for _, dir := range g.dirs {
+			d := g.t.Lookup(path.Join(dir, o+".d"))
+			if d == nil {
+				continue
+			}
+			for _, file := range d.Children() {
+				if strings.HasSuffix(file, ".conf") && !hidden[file] {
+					hidden[file] = true
+					files = append(files, path.Join(dir, o+".d", file))
+				}
+			}
+		}
+	}
+	return files
+}
+
+type setting struct{ key, value string }
+
+// dependencies are the settings of [Unit] and [Service] that start other units.
+var dependencies = map[string]bool{
+	"Wants": true, "Requires": true, "Requisite": true, "BindsTo": true, "Upholds": true,
+	"OnFailure": true, "OnSuccess": true, "Sockets": true,
+}
+
+// read returns a unit file's settings, with continued lines joined.
+func (g *unitGraph) read(p string) (settings []setting) {
+	_, n, err := g.t.Resolve(p)
+	if err != nil || n.Type != tree.File {
+		return nil
+	}
+	content, err := tree.ReadAll(n.Content)
+	if err != nil {
+		return nil
+	}
+	joined := ""
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") || strings.HasPrefix(line, ";") {
+			continue
+		}
+		joined += line
+		if rest, ok := strings.CutSuffix(joined, `\`); ok {
+			joined = rest + " "
+			continue
+		}
+		if key, value, ok := strings.Cut(joined, "="); ok {
+			settings = append(settings, setting{strings.TrimSpace(key), strings.TrimSpace(value)})
+		}
+		joined = ""
+	}
+	return settings
+}
+
+// triggered is the unit that a socket, timer, path or automount starts.
+func triggered(unit string, settings []setting) string {
+	suffix := path.Ext(unit)
+	name := strings.TrimSuffix(unit, suffix)
+	result := name + ".service"
+	switch suffix {
+	case ".socket", ".timer", ".path":
+	case ".automount":
+		return name + ".mount"
+	default:
+		return unit
+	}
+	for _, s := range settings {
+		switch {
+		case s.key == "Unit" || s.key == "Service":
+			result = expand(s.value, unit)
+		case s.key == "Accept" && slices.Contains([]string{"1", "yes", "y", "true", "t", "on"}, strings.ToLower(s.value)):
+			result = name + "@.service"
+		}
+	}
+	return result
+}
+
+// template is "a@.service" for "a@b.service", and any other name itself.
+func template(unit string) string {
+	prefix, rest, ok := strings.Cut(unit, "@")
+	if !ok {
+		return unit
+	}
+	return prefix + "@" + path.Ext(rest)
+}
+
+// expand replaces the specifiers that name units are written with.
+func expand(word, unit string) string {
+	name := strings.TrimSuffix(unit, path.Ext(unit))
+	prefix, instance, _ := strings.Cut(name, "@")
+	return strings.NewReplacer("%%", "%", "%i", instance, "%I", instance, "%j", prefix[strings.LastIndexByte(prefix, '-')+1:],
+		"%p", prefix, "%P", prefix, "%n", unit, "%N", name).Replace(word)
+}
