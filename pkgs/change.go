@@ -1,0 +1,94 @@
+package pkgs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Satisfies is nil when the lock answers the request, else an error that says
+// what the lock was not made for. The order of packages and sets is the same to it.
+func (l *Lock) Satisfies(r Request) error {
+	have, want := l.Request.sorted(), r.sorted()
+	if want.From != "" && have.From != want.From {
+		return fmt.Errorf("the lock was made from %q, not from %q", have.From, want.From)
+	}
+	if have.Arch != want.Arch {
+		return fmt.Errorf("the lock was made for %s, not for %s", have.Arch, want.Arch)
+	}
+	for _, w := range want.Sets {
+		i := slices.IndexFunc(have.Sets, func(h Set) bool { return h.Name == w.Name })
+		if i < 0 {
+			return fmt.Errorf("the lock has no set %q", w.Name)
+		}
+		h := have.Sets[i]
+		if h.Closure != w.Closure {
+			return fmt.Errorf("the lock has set %q %s dependencies", w.Name, map[bool]string{true: "with", false: "without"}[h.Closure])
+		}
+		if more := without(w.Install, h.Install); len(more) > 0 {
+			return fmt.Errorf("set %q now also asks for %s", w.Name, strings.Join(more, ", "))
+		}
+		if less := without(h.Install, w.Install); len(less) > 0 {
+			return fmt.Errorf("set %q no longer asks for %s", w.Name, strings.Join(less, ", "))
+		}
+	}
+	for _, h := range have.Sets {
+		if !slices.ContainsFunc(want.Sets, func(w Set) bool { return h.Name == w.Name }) {
+			return fmt.Errorf("set %q is no longer asked for", h.Name)
+		}
+	}
+	return nil
+}
+
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+}
+
+// Change is one package that two locks disagree about.
+type Change struct {
+	Name     string
+	Old, New string // versions; empty when added or removed
+}
+
+func (c Change) String() string {
+	switch {
+	case c.Old == "":
+		return fmt.Sprintf("added    %s %s", c.Name, c.New)
+	case c.New == "":
+		return fmt.Sprintf("removed  %s %s", c.Name, c.Old)
+	case c.Old == c.New:
+		return fmt.Sprintf("rebuilt  %s %s (same version, other bytes)", c.Name, c.Old)
+	}
+	return fmt.Sprintf("changed  %s %s -> %s", c.Name, c.Old, c.New)
+}
+
+// Diff lists what changed from old to new, sorted by name. A nil lock is empty.
+func Diff(old, new *Lock) []Change {
+	before, after := byName(old), byName(new)
+	var changes []Change
+	for name, o := range before {
+		n := after[name]
+		if o.SHA256 != n.SHA256 || o.Version != n.Version {
+			changes = append(changes, Change{name, o.Version, n.Version})
+		}
+	}
+	for name, n := range after {
+		if _, ok := before[name]; !ok {
+			changes = append(changes, Change{name, "", n.Version})
+		}
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Name, b.Name) })
+	return changes
+}
+
+// byName indexes a lock. Should two sets hold two versions of a package, the
+// last in the lock's order speaks for it.
+func byName(l *Lock) map[string]Locked {
+	m := map[string]Locked{}
+	if l != nil {
+		for _, p := range l.Packages {
+			m[p.Name] = p
+		}
+	}
+	return m
+}
