@@ -1,0 +1,185 @@
+package builder
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/bocaditos/bocaditos/builder/recipe"
+	"github.com/bocaditos/bocaditos/image"
+	"github.com/bocaditos/bocaditos/pkgs"
+	"github.com/bocaditos/bocaditos/systemd"
+	"github.com/bocaditos/bocaditos/systemd/preset"
+	"github.com/bocaditos/bocaditos/tree"
+	"github.com/bocaditos/bocaditos/unitfixup"
+)
+
+// prefix is where all packages of the Debian source install.
+const prefix = "/usr"
+
+// assembled is the finished root, as data, and what belongs to it.
+type assembled struct {
+	tree      *tree.Tree
+	boot      *tree.Tree // the kernel package, whole
+	osRelease []byte
+	init      string // the program that the initrd starts
+	bytes     int64  // of file content
+}
+
+// assemble makes the root: packages, the recipe's files, vendor config, then
+// the passes, each of which sees what the earlier ones made.
+func (b *build) assemble(ctx context.Context, sets map[string][]*pkgs.Package, epoch int64) (*assembled, error) {
+	a := &assembled{init: prefix + "/lib/systemd/systemd"}
+	err := b.stage(ctx, "merge", func() (string, bool, error) {
+		if err := b.merge(a, sets); err != nil {
+			return "", false, err
+		}
+		paths := 0
+		seen := map[*tree.Node]bool{}
+		err := a.tree.Walk(func(_ string, n *tree.Node) error {
+			if paths++; n.Type == tree.File && !seen[n] {
+				seen[n] = true
+				a.bytes += n.Size()
+			}
+			return nil
+		})
+		return fmt.Sprintf("%d paths, %s", paths, FormatBytes(a.bytes)), false, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var report *unitfixup.Report
+	err = b.stage(ctx, "fixup", func() (string, bool, error) {
+		if report, err = unitfixup.Fix(a.tree, unitfixup.Options{Depends: depends(sets[rootSet])}); err != nil {
+			return "", false, fail(Content, fmt.Errorf("fix up units: %w", err), "")
+		}
+		return fmt.Sprintf("%d Exec lines, %d files changed", len(report.Lines), len(report.Changed())), false, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.passes(ctx, a.tree, epoch); err != nil {
+		return nil, err
+	}
+	return a, b.checkPrograms(a.tree, report)
+}
+
+func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error) {
+	if a.tree, err = mergePackages(sets[rootSet]); err != nil {
+		return err
+	}
+	if a.boot, err = splitKernel(a.tree, sets[kernelSet]); err != nil {
+		return err
+	}
+	unmatched, err := exclude(a.tree, recipe.Strings(b.recipe.Root.Exclude))
+	if err != nil {
+		return fail(Recipe, err, "")
+	}
+	for _, pattern := range unmatched {
+		b.warn("root.exclude %q matches nothing", pattern)
+	}
+	if a.osRelease, err = setOSRelease(a.tree, string(b.recipe.ID), string(b.recipe.Version)); err != nil {
+		return err
+	}
+	if err := b.addFiles(a.tree); err != nil {
+		return err
+	}
+	if err := b.addPresets(a.tree); err != nil {
+		return err
+	}
+	if err := systemd.AddVendorFiles(a.tree, prefix); err != nil {
+		return fail(Content, fmt.Errorf("add vendor config: %w", err), "")
+	}
+	if _, n, err := a.tree.Resolve(a.init); err != nil || n.Type != tree.File {
+		return fail(Content, fmt.Errorf("the image has no %s, the program to start", a.init), `add "systemd" to packages.install`)
+	}
+	return nil
+}
+
+// addPresets writes what the recipe says of units as the preset of highest
+// priority, so that systemctl preset-all does the rest.
+func (b *build) addPresets(root *tree.Tree) error {
+	u := b.recipe.Units
+	if len(u.Enable)+len(u.Disable) == 0 {
+		return nil
+	}
+	content, err := preset.Recipe(recipe.Strings(u.Enable), recipe.Strings(u.Disable))
+	if err != nil {
+		return fail(Recipe, fmt.Errorf("units: %w", err), "")
+	}
+	return root.Put(prefix+"/"+preset.RecipePath, tree.NewFile(0o644, tree.String(content), tree.Origin{Pass: "recipe", Rule: "units"}))
+}
+
+// depends maps each package to those it depends on, by the names of packages
+// that are there: a virtual name stands for all that provide it.
+func depends(packages []*pkgs.Package) map[string][]string {
+	providers := map[string][]string{}
+	for _, p := range packages {
+		providers[p.Name] = append(providers[p.Name], p.Name)
+		for _, virtual := range p.Provides {
+			providers[virtual] = append(providers[virtual], p.Name)
+		}
+	}
+	edges := map[string][]string{}
+	for _, p := range packages {
+		for _, name := range p.Depends {
+			for _, real := range providers[name] {
+				if !slices.Contains(edges[p.Name], real) {
+					edges[p.Name] = append(edges[p.Name], real)
+				}
+			}
+		}
+	}
+	return edges
+}
+
+// checkPrograms refuses an image in which an enabled unit would start a program
+// that is not there. Units that nothing starts, and lines whose failure systemd
+// ignores, are worth a warning at most.
+func (b *build) checkPrograms(root *tree.Tree, report *unitfixup.Report) error {
+	enabled := map[string]bool{}
+	for _, file := range systemd.Enabled(root, prefix, "default.target") {
+		enabled[file] = true
+	}
+	var fatal []string
+	for _, l := range report.Missing() {
+		switch {
+		case !enabled[l.File]:
+		case l.Optional:
+			b.warn("%s", l)
+		default:
+			fatal = append(fatal, l.String())
+		}
+	}
+	if len(fatal) == 0 {
+		return nil
+	}
+	return fail(Content, missingPrograms(fatal), "add the package that has the program, or list the unit in units.disable or units.mask")
+}
+
+type missingPrograms []string
+
+func (m missingPrograms) Error() string {
+	s := "enabled units start programs that the image does not have:"
+	for _, l := range m {
+		s += "\n  " + l
+	}
+	return s
+}
+
+// describePackages lists what is installed in the root and how much of it.
+func describePackages(root *tree.Tree, sets map[string][]*pkgs.Package) []image.Package {
+	bytes := map[string]int64{}
+	for _, p := range packageSizes(root) {
+		bytes[p.Name] = p.Bytes
+	}
+	list := []image.Package{}
+	for _, set := range []string{rootSet, kernelSet} {
+		for _, p := range sets[set] {
+			list = append(list, image.Package{Name: p.Name, Version: p.Version, Architecture: p.Arch, Bytes: bytes[p.Name]})
+		}
+	}
+	slices.SortFunc(list, func(a, b image.Package) int { return cmp.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(list, func(a, b image.Package) bool { return a.Name == b.Name })
+}

@@ -1,0 +1,172 @@
+// Package builder makes an image from a recipe: it knows the order of the
+// stages and hands each one the values it needs. It is the only package that
+// composes the others; formats, packages and tools are theirs.
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/bocaditos/bocaditos/builder/recipe"
+	"github.com/bocaditos/bocaditos/image"
+	"github.com/bocaditos/bocaditos/pkgs"
+)
+
+// Options say what to build. Only Recipe is required.
+type Options struct {
+	Recipe   string   // file
+	Output   string   // directory, instead of the recipe's output.directory
+	CacheDir string   // default $XDG_CACHE_HOME/bocaditos
+	Locked   bool     // fail if image.lock is missing or would change
+	Force    bool     // build even when nothing changed
+	Epoch    *int64   // the image's time stamp in seconds; default the newest Release of the lock
+	Report   Reporter // may be nil
+}
+
+// A Result is what a build made, or found made.
+type Result struct {
+	Manifest *image.Manifest
+	Dir      string // where the image is
+	UpToDate bool   // nothing had to be done
+}
+
+// A build carries what all stages may read: the recipe and where to report.
+// What stages make is passed from one to the next.
+type build struct {
+	Options
+	recipe *recipe.Recipe
+	source pkgs.Source
+	from   string // what of the source the lock must be made from
+	outDir string
+}
+
+// Build makes the image. Errors are of type *Failure.
+func Build(ctx context.Context, o Options) (*Result, error) {
+	b, err := start(o)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := b.lock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := b.inputs(lock)
+	if err != nil {
+		return nil, err
+	}
+	if r := b.upToDate(in); r != nil {
+		return r, nil
+	}
+	out, err := openOutput(b.outDir, string(b.recipe.ID), string(b.recipe.Version))
+	if err != nil {
+		return nil, fail(Output, err, "choose another directory with --output or output.directory")
+	}
+	defer out.close()
+	if err := b.fetch(ctx, lock); err != nil {
+		return nil, err
+	}
+	sets, err := b.unpack(ctx, lock)
+	if err != nil {
+		return nil, err
+	}
+	root, err := b.assemble(ctx, sets, in.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	m, err := b.write(ctx, out, root, sets, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := out.commit(m); err != nil {
+		return nil, fail(Output, err, "")
+	}
+	b.remember(in, out.final, m)
+	return &Result{Manifest: m, Dir: out.final}, nil
+}
+
+// Lock writes image.lock if it is missing or does not fit the recipe, and
+// returns what changed.
+func Lock(ctx context.Context, o Options) ([]pkgs.Change, error) {
+	b, err := start(o)
+	if err != nil {
+		return nil, err
+	}
+	old, _ := pkgs.ReadLock(b.lockFile())
+	lock, err := b.lock(ctx)
+	return pkgs.Diff(old, lock), err
+}
+
+// Update writes image.lock anew and returns what changed.
+func Update(ctx context.Context, o Options) ([]pkgs.Change, error) {
+	b, err := start(o)
+	if err != nil {
+		return nil, err
+	}
+	old, _ := pkgs.ReadLock(b.lockFile())
+	lock, err := b.resolve(ctx)
+	return pkgs.Diff(old, lock), err
+}
+
+// CacheDir is the absolute path of the cache: dir, or the user's own one.
+func CacheDir(dir string) (string, error) {
+	if dir == "" {
+		base, err := os.UserCacheDir()
+		if err != nil {
+			return "", fail(Host, fmt.Errorf("find the cache directory: %w", err), "set XDG_CACHE_HOME, HOME or --cache")
+		}
+		dir = filepath.Join(base, "bocaditos")
+	}
+	dir, err := filepath.Abs(dir)
+	return dir, fail(Host, err, "")
+}
+
+func start(o Options) (*build, error) {
+	if o.Report == nil {
+		o.Report = func(Event) {}
+	}
+	r, err := recipe.Read(o.Recipe)
+	var mistakes recipe.Errors
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fail(Recipe, err, "bocaditos init writes a recipe to start from")
+	case errors.As(err, &mistakes):
+		return nil, fail(Recipe, err, "")
+	case err != nil:
+		return nil, fail(Recipe, err, "")
+	}
+	if o.CacheDir, err = CacheDir(o.CacheDir); err != nil {
+		return nil, err
+	}
+	b := &build{Options: o, recipe: r, outDir: o.Output}
+	if b.outDir == "" {
+		b.outDir = r.Resolve(r.Output.Directory)
+	}
+	if b.source, err = b.newSource(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// stage runs f as a named stage. f returns what came of it, in words.
+func (b *build) stage(ctx context.Context, name string, f func() (text string, cached bool, err error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	began := time.Now()
+	b.Report(Event{Type: StageStart, Stage: name})
+	text, cached, err := f()
+	if err != nil {
+		return err
+	}
+	b.Report(Event{Type: StageEnd, Stage: name, Text: text, Cached: cached, Seconds: time.Since(began).Seconds()})
+	return nil
+}
+
+func (b *build) warn(format string, args ...any) {
+	b.Report(Event{Type: Warning, Text: fmt.Sprintf(format, args...)})
+}

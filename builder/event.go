@@ -1,0 +1,29 @@
+package builder
+
+// EventType says what an Event tells.
+type EventType string
+
+// The event types.
+const (
+	StageStart EventType = "start"    // a stage begins
+	Progress   EventType = "progress" // Done of Total units of the stage
+	StageEnd   EventType = "end"      // the stage is over after Seconds; Text may say what came of it
+	Warning    EventType = "warning"  // something a person should look at
+	Note       EventType = "note"     // something worth knowing, such as why a step ran again
+)
+
+// An Event is progress of a build, for a terminal, a log or a machine. As JSON
+// (one object a line) it is what `bocaditos build --json` prints.
+type Event struct {
+	Type    EventType `json:"type"`
+	Stage   string    `json:"stage,omitempty"`
+	Done    int64     `json:"done,omitempty"`
+	Total   int64     `json:"total,omitempty"`
+	Unit    string    `json:"unit,omitempty"` // "bytes" or a plural noun
+	Seconds float64   `json:"seconds,omitempty"`
+	Cached  bool      `json:"cached,omitempty"` // the stage's result was already there
+	Text    string    `json:"text,omitempty"`
+}
+
+// A Reporter receives the events of a build, one at a time.
+type Reporter func(Event)

@@ -1,0 +1,155 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/bocaditos/bocaditos/builder/recipe"
+	"github.com/bocaditos/bocaditos/pkgs"
+	"github.com/bocaditos/bocaditos/pkgs/debian"
+)
+
+// The sets of packages that an image is made of.
+const (
+	rootSet   = "root"   // what is installed, with dependencies
+	kernelSet = "kernel" // the kernel alone: what it depends on is made for installing it
+	stubSet   = "stub"   // systemd-stub, of which the UKI is made
+)
+
+// stubPackage is where Debian has systemd-stub.
+const stubPackage = "systemd-boot-efi"
+
+func (b *build) newSource() (pkgs.Source, error) {
+	if b.recipe.Packages.Source != recipe.SourceDebian {
+		return nil, fail(Recipe, fmt.Errorf("packages.source %q is not supported yet", b.recipe.Packages.Source), `use "debian"`)
+	}
+	d := b.recipe.Debian
+	cfg := debian.Config{
+		Release:    string(d.Release),
+		Mirror:     string(d.Mirror),
+		Components: recipe.Strings(d.Components),
+		MaxAge:     time.Duration(d.MaxAgeDays) * 24 * time.Hour,
+		CacheDir:   b.CacheDir,
+	}
+	if d.Keyring != "" {
+		cfg.Keyring = b.recipe.Resolve(d.Keyring)
+	}
+	b.from = cfg.From()
+	source, err := debian.New(cfg)
+	return source, fail(Recipe, err, "")
+}
+
+func (b *build) request() pkgs.Request {
+	r := b.recipe
+	return pkgs.Request{From: b.from, Arch: string(r.Architecture), Sets: []pkgs.Set{
+		{Name: rootSet, Install: recipe.Strings(r.Packages.Install), Closure: true},
+		{Name: kernelSet, Install: []string{string(r.Kernel.Package)}},
+		{Name: stubSet, Install: []string{stubPackage}},
+	}}
+}
+
+// lockFile is beside the recipe: image.lock for image.toml.
+func (b *build) lockFile() string {
+	return strings.TrimSuffix(b.Recipe, filepath.Ext(b.Recipe)) + ".lock"
+}
+
+// lock reads the lock, and resolves it where it does not fit the recipe.
+func (b *build) lock(ctx context.Context) (*pkgs.Lock, error) {
+	lock, err := pkgs.ReadLock(b.lockFile())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%s does not exist", b.lockFile())
+	case err != nil:
+		return nil, fail(Packages, err, "bocaditos update writes it anew")
+	default:
+		err = lock.Satisfies(b.request())
+	}
+	if err == nil {
+		return lock, nil
+	}
+	if b.Locked {
+		return nil, fail(Packages, fmt.Errorf("the lock would change: %w", err), "bocaditos lock writes it")
+	}
+	return b.resolve(ctx)
+}
+
+// resolve makes the lock anew and writes it.
+func (b *build) resolve(ctx context.Context) (lock *pkgs.Lock, err error) {
+	err = b.stage(ctx, "resolve", func() (string, bool, error) {
+		if lock, err = b.source.Resolve(ctx, b.request()); err != nil {
+			return "", false, fail(Packages, err, "")
+		}
+		if err := lock.Write(b.lockFile()); err != nil {
+			return "", false, fail(Output, err, "")
+		}
+		return fmt.Sprintf("%d packages from %s, in %s", len(lock.Packages), lock.Request.From, b.lockFile()), false, nil
+	})
+	return lock, err
+}
+
+// fetch brings the lock's packages into the cache.
+func (b *build) fetch(ctx context.Context, lock *pkgs.Lock) error {
+	return b.stage(ctx, "fetch", func() (string, bool, error) {
+		var first, last pkgs.Event
+		err := b.source.Fetch(ctx, lock, func(e pkgs.Event) {
+			if first.TotalBytes == 0 {
+				first = e
+			}
+			last = e
+			if e.Retry != nil {
+				b.warn("trying again: %v", e.Retry)
+				return
+			}
+			b.Report(Event{Type: Progress, Stage: "fetch", Done: e.Bytes, Total: e.TotalBytes, Unit: "bytes"})
+		})
+		if err != nil {
+			return "", false, fail(Packages, err, "")
+		}
+		cached := last.Bytes == first.Bytes
+		return fmt.Sprintf("%d packages, %s", len(lock.Packages), FormatBytes(last.TotalBytes)), cached, nil
+	})
+}
+
+// unpack opens the packages of each set.
+func (b *build) unpack(ctx context.Context, lock *pkgs.Lock) (map[string][]*pkgs.Package, error) {
+	opened := make([]*pkgs.Package, len(lock.Packages))
+	err := b.stage(ctx, "unpack", func() (string, bool, error) {
+		var done atomic.Int64
+		progress := make(chan struct{}, 1)
+		progress <- struct{}{}
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(runtime.GOMAXPROCS(0))
+		for i, locked := range lock.Packages {
+			g.Go(func() (err error) {
+				if opened[i], err = b.source.Open(ctx, locked); err != nil {
+					return fail(Packages, err, "")
+				}
+				n := done.Add(1)
+				<-progress // events come one at a time
+				b.Report(Event{Type: Progress, Stage: "unpack", Done: n, Total: int64(len(opened)), Unit: "packages"})
+				progress <- struct{}{}
+				return nil
+			})
+		}
+		return fmt.Sprintf("%d packages", len(opened)), false, g.Wait()
+	})
+	if err != nil {
+		return nil, err
+	}
+	sets := map[string][]*pkgs.Package{}
+	for i, locked := range lock.Packages {
+		for _, set := range locked.Sets {
+			sets[set] = append(sets[set], opened[i])
+		}
+	}
+	return sets, nil
+}

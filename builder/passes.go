@@ -1,0 +1,138 @@
+package builder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/bocaditos/bocaditos/builder/recipe"
+	"github.com/bocaditos/bocaditos/internal/cachefile"
+	"github.com/bocaditos/bocaditos/internal/sandbox"
+	"github.com/bocaditos/bocaditos/systemd"
+	"github.com/bocaditos/bocaditos/tree"
+)
+
+// passesVersion changes when the sandbox's behaviour does, so that results of
+// an older version are not taken for those of this one.
+const passesVersion = "1"
+
+// passes runs the image's own tools on the root and brings back what they
+// changed. Their results are in the cache under all that goes into them: the
+// root and the commands.
+func (b *build) passes(ctx context.Context, root *tree.Tree, epoch int64) error {
+	commands, err := systemd.Passes(root, systemd.Options{Prefix: prefix, Mask: recipe.Strings(b.recipe.Units.Mask)})
+	if err != nil {
+		return fail(Content, err, "")
+	}
+	return b.stage(ctx, "passes", func() (string, bool, error) {
+		dir, err := b.passesDir(root, commands, epoch)
+		if err != nil {
+			return "", false, err
+		}
+		results, cached := readResults(dir)
+		if !cached {
+			if results, err = b.runPasses(ctx, root, commands, epoch, dir); err != nil {
+				return "", false, err
+			}
+		}
+		changes := 0
+		for i, r := range results {
+			name := commands[i].Name
+			if err := systemd.Failure(name, r.ExitCode, r.Output); err != nil {
+				return "", false, fail(Content, err, "")
+			}
+			for _, w := range systemd.Warnings(name, r.Output) {
+				b.warn("%s", w)
+			}
+			r.Changes = filepath.Join(dir, r.Changes)
+			changed, err := systemd.Apply(root, prefix, name, r)
+			if err != nil {
+				return "", false, fail(Content, fmt.Errorf("take over the changes of %s: %w", name, err), "")
+			}
+			changes += len(changed)
+		}
+		return fmt.Sprintf("%d tools changed %d paths", len(results), changes), cached, nil
+	})
+}
+
+func (b *build) passesDir(root *tree.Tree, commands []sandbox.Command, epoch int64) (string, error) {
+	key, err := json.Marshal([]any{passesVersion, root.Digest(), commands, epoch})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(key)
+	return filepath.Join(b.CacheDir, "passes", hex.EncodeToString(sum[:])), nil
+}
+
+// resultsFile is written last into a directory of results.
+const resultsFile = "results.json"
+
+func readResults(dir string) (results []sandbox.Result, ok bool) {
+	data, err := os.ReadFile(filepath.Join(dir, resultsFile))
+	return results, err == nil && json.Unmarshal(data, &results) == nil
+}
+
+// runPasses runs the commands and leaves their results in dir, whole or not
+// at all.
+func (b *build) runPasses(ctx context.Context, root *tree.Tree, commands []sandbox.Command, epoch int64, dir string) ([]sandbox.Result, error) {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
+		return nil, fail(Host, err, "")
+	}
+	b.sweep(filepath.Dir(dir))
+	work, err := os.MkdirTemp(filepath.Dir(dir), partialPrefix)
+	if err != nil {
+		return nil, fail(Host, err, "")
+	}
+	lock, err := cachefile.TryLock(work + ".lock")
+	if err != nil {
+		return nil, fail(Host, err, "")
+	}
+	defer func() {
+		sandbox.Remove(work)
+		os.Remove(lock.Name())
+		lock.Close()
+	}()
+	results, err := sandbox.Run(ctx, root, commands, sandbox.Options{Dir: work, Epoch: epoch})
+	if err != nil {
+		return nil, fail(Host, err, "bocaditos doctor says what this machine lacks")
+	}
+	for i := range results { // work is about to get another name
+		if results[i].Changes, err = filepath.Rel(work, results[i].Changes); err != nil {
+			return nil, err
+		}
+	}
+	data, err := json.Marshal(results)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(work, resultsFile), data, 0o666); err != nil {
+		return nil, fail(Host, err, "")
+	}
+	if err := os.Rename(work, dir); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fail(Host, err, "")
+	}
+	return results, nil
+}
+
+const partialPrefix = ".partial-"
+
+// sweep removes what killed builds left: partial results whose lock nobody
+// holds.
+func (b *build) sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, partialPrefix+"*.lock"))
+	for _, name := range left {
+		lock, err := cachefile.TryLock(name)
+		if err != nil {
+			continue // at work
+		}
+		sandbox.Remove(name[:len(name)-len(".lock")])
+		os.Remove(name)
+		lock.Close()
+	}
+}
