@@ -20,7 +20,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		for i := range typ.NumField() {
 			f := typ.Field(i)
 			key := prefix + f.Tag.Get("json")
-			if !strings.Contains(string(text), "`"+key+"`") {
+			if f.Type.Kind() != reflect.Struct && !strings.Contains(string(text), "`"+key+"`") {
 				t.Errorf("docs/manifest.md does not explain %q", key)
 			}
 			switch {
