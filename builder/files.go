@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path"
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/tree"
@@ -17,20 +16,23 @@ func readSource(host, at string) (*tree.Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := tree.New()
-	if !info.IsDir() {
-		n, err := tree.ReadHost(host, origin)
-		if err != nil {
-			return nil, err
+	if info.IsDir() {
+		below, err := tree.ReadDir(host, origin)
+		if err != nil || at == "/" {
+			return below, err
 		}
-		return t, t.Put(at, n)
+		t := tree.New()
+		return t, t.Put(at, below.Root())
 	}
-	below, err := tree.ReadDir(host, origin)
+	if at == "/" {
+		return nil, fmt.Errorf("%s is not a directory", host)
+	}
+	n, err := tree.ReadHost(host, origin)
 	if err != nil {
 		return nil, err
 	}
-	err = below.Walk(func(p string, n *tree.Node) error { return t.Put(path.Join(at, p), n) })
-	return t, err
+	t := tree.New()
+	return t, t.Put(at, n)
 }
 
 // addFiles puts the recipe's files into the root. A file that would replace

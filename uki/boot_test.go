@@ -54,7 +54,7 @@ func TestBootsUnderOVMF(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot",
-		"-machine", "q35", "-accel", "tcg", "-cpu", "max", "-m", "512", "-display", "none", "-serial", "stdio",
+		"-machine", "q35", "-accel", "tcg", "-cpu", "max,-cx16", "-m", "512", "-display", "none", "-serial", "stdio",
 		"-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
 		"-drive", "if=pflash,format=raw,file="+vars,
 		"-drive", "if=virtio,format=raw,file=fat:rw:"+esp)
