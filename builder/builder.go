@@ -139,6 +139,14 @@ func start(o Options) (*build, error) {
 	case err != nil:
 		return nil, fail(Recipe, err, "")
 	}
+	for _, f := range r.Files { // before the network is asked for anything
+		if f.Source == "" {
+			continue
+		}
+		if _, err := os.Stat(r.Resolve(f.Source)); err != nil {
+			return nil, fail(Recipe, fmt.Errorf("files %q: %w", f.Path, err), "")
+		}
+	}
 	if o.CacheDir, err = CacheDir(o.CacheDir); err != nil {
 		return nil, err
 	}
