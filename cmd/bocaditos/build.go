@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -72,11 +73,21 @@ and verifies them, prepares the root with the image's own systemd tools, and
 writes OUT/ID_VERSION/ whole or not at all. When nothing changed it says so
 and does nothing; else it says which input changed.
 
+SOURCE_DATE_EPOCH in the environment sets the image's one time stamp; the
+default is the date of the newest Release in the lock.
+
 ` + recipeArg,
 		Example: "  bocaditos build\n  bocaditos build examples/hello --locked\n  bocaditos build --json | jq .",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o := flags.options(cmd, args)
+			if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
+				epoch, err := strconv.ParseInt(s, 10, 64)
+				if err != nil || epoch < 0 {
+					return &usageError{fmt.Errorf("SOURCE_DATE_EPOCH=%q is not a number of seconds", s)}
+				}
+				o.Epoch = &epoch
+			}
 			o.Locked, o.Force, o.Output = locked, force, output
 			result, err := builder.Build(cmd.Context(), o)
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -168,7 +167,7 @@ func (f *runFlags) runUntil(cmd *cobra.Command, machine qemu.Machine, dir string
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
 	began := time.Now()
-	console := &lineEnds{w: cmd.OutOrStdout()}
+	console := &plainConsole{w: cmd.OutOrStdout()}
 	machine.Log = console
 	r, err := qemu.Start(ctx, machine)
 	if err != nil {
@@ -181,7 +180,7 @@ func (f *runFlags) runUntil(cmd *cobra.Command, machine qemu.Machine, dir string
 	took := time.Since(began)
 	r.Kill()
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "\x1b[0m\n\n%q after %.1f s under %s, booted by %s\n", f.until, took.Seconds(), machine.Accel, f.boot)
+	fmt.Fprintf(out, "\n\n%q after %.1f s under %s, booted by %s\n", f.until, took.Seconds(), machine.Accel, f.boot)
 	fmt.Fprintf(out, "  kernel     %s\n  root hash  %s\n", m.Boot.Kernel, m.RootFS.Hash)
 	for _, kind := range []image.Kind{image.Root, image.Verity, image.Initrd, image.UKI, image.Disk} {
 		if a, err := m.File(kind); err == nil {
@@ -190,15 +189,4 @@ func (f *runFlags) runUntil(cmd *cobra.Command, machine qemu.Machine, dir string
 	}
 	fmt.Fprintf(out, "To log in to a terminal of it: bocaditos run %s\n", dir)
 	return nil
-}
-
-// lineEnds passes console output on without what would move the cursor of the
-// terminal it is printed on: carriage returns and the guest's size probing.
-type lineEnds struct{ w io.Writer }
-
-var cursorMoves = regexp.MustCompile("\r|\x1b\\[[?!]?[0-9;]*[ABCDHJKnphlf]|\x1bc")
-
-func (l *lineEnds) Write(b []byte) (int, error) {
-	_, err := l.w.Write(cursorMoves.ReplaceAll(b, nil))
-	return len(b), err
 }
