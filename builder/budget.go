@@ -42,6 +42,8 @@ func packageSizes(t *tree.Tree) []image.Package {
 // overBudget is the error for a part of the image that grew past its budget,
 // with what fills it, largest first.
 func overBudget(part string, got, limit int64, contents []image.Package) error {
+	contents = slices.Clone(contents)
+	slices.SortStableFunc(contents, func(a, b image.Package) int { return cmp.Compare(b.Bytes, a.Bytes) })
 	var b strings.Builder
 	fmt.Fprintf(&b, "the %s is %s, over its budget of %s", part, FormatBytes(got), FormatBytes(limit))
 	for i, p := range contents {

@@ -1,6 +1,9 @@
 package builder
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 // A Failure is why a build stopped, by class, so that a program that called
 // the build can tell a bad recipe from a dead mirror.
@@ -41,6 +44,12 @@ func fail(class Class, err error, tip string) error {
 	var hinted interface{ Hint() string }
 	if tip == "" && errors.As(err, &hinted) {
 		tip = hinted.Hint()
+	}
+	if tip == "" && errors.Is(err, syscall.ENOSPC) {
+		tip = "free some space, or choose another cache with --cache"
+		if class == Output {
+			tip = "free some space, or choose another directory with --output or output.directory"
+		}
 	}
 	return &Failure{class, err, tip}
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"strings"
 
 	"github.com/bocaditos/bocaditos/tree"
 )
@@ -50,40 +51,51 @@ func Why(originsFile, p string) ([]PathOrigin, error) {
 		return nil, err
 	}
 	defer f.Close()
-	t, at := tree.New(), map[string]PathOrigin{}
-	dec := json.NewDecoder(bufio.NewReader(f))
-	for {
+	at := map[string]PathOrigin{}
+	for dec := json.NewDecoder(bufio.NewReader(f)); ; {
 		var o PathOrigin
 		if err := dec.Decode(&o); err == io.EOF {
-			break
+			return follow(at, p), nil
 		} else if err != nil {
 			return nil, fmt.Errorf("read %s: %w", originsFile, err)
 		}
 		at[o.Path] = o
-		n := tree.NewFile(0, tree.String(""), tree.Origin{})
-		switch o.Type {
-		case tree.Dir.String():
-			n = tree.NewDir(0, tree.Origin{})
-		case tree.Symlink.String():
-			n = tree.NewSymlink(o.Target, tree.Origin{})
-		}
-		if err := t.Put(o.Path, n); err != nil {
-			return nil, err
-		}
 	}
-	var found []PathOrigin
-	for range 40 {
-		real, n, err := t.ResolveParent(p)
-		if err != nil || n == nil {
+}
+
+// follow lists the links on the way to p, also those among its directories,
+// and what is at the end. That may be a link to nothing; if p itself is not
+// there, the list is empty.
+func follow(at map[string]PathOrigin, p string) []PathOrigin {
+	here, rest := "/", strings.Split(p, "/")
+	found, named := []PathOrigin{}, false
+	for range 1000 { // links may go round in circles
+		if len(rest) == 0 {
 			break
 		}
-		found = append(found, at[real])
-		if n.Type != tree.Symlink {
-			break
+		word := rest[0]
+		rest = rest[1:]
+		if word == ".." {
+			here = path.Dir(here)
+			continue
 		}
-		if p = n.Target; !path.IsAbs(p) {
-			p = path.Join(path.Dir(real), p)
+		o, ok := at[path.Join(here, word)]
+		if !ok && !named {
+			return nil
 		}
+		if !ok {
+			return found
+		}
+		named = named || len(rest) == 0
+		if o.Type != tree.Symlink.String() {
+			here = o.Path
+			continue
+		}
+		found = append(found, o)
+		if path.IsAbs(o.Target) {
+			here = "/"
+		}
+		rest = append(strings.Split(o.Target, "/"), rest...)
 	}
-	return found, nil
+	return append(found, at[here])
 }

@@ -20,7 +20,7 @@ import (
 
 // passesVersion changes when the sandbox's behaviour does, so that results of
 // an older version are not taken for those of this one.
-const passesVersion = "1"
+const passesVersion = "2"
 
 // passes runs the image's own tools on the root and brings back what they
 // changed. Their results are in the cache under all that goes into them: the

@@ -13,7 +13,7 @@ import (
 // image, and returns the changes. The history of each node names the line of
 // configuration that is responsible, or else the pass.
 func Apply(t *tree.Tree, prefix, pass string, r sandbox.Result) ([]sandbox.Change, error) {
-	all, err := sandbox.Apply(t, r.Changes, r.ID, attribution(t, prefix, pass))
+	all, err := sandbox.Apply(t, r.Changes, attribution(t, prefix, pass))
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"archive/tar"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"os"
@@ -11,8 +13,10 @@ import (
 )
 
 // ReadTar builds a tree from an uncompressed tar file on the host. Content
-// stays in the file and is read when needed. id names the archive's bytes
-// (its digest), origin goes to every node.
+// stays in the file and is read when needed. id names the archive's bytes (its
+// digest); with an empty one each content is named by its own digest, which
+// reads all of them once: for archives whose bytes differ from run to run though
+// the files that matter do not. origin goes to every node.
 //
 // An archive is refused that has a path with "..", a name no filesystem
 // allows, two entries for one path, an entry below something that is not a
@@ -68,7 +72,15 @@ func ReadTar(file, id string, origin Origin) (*Tree, error) {
 			if err != nil {
 				return nil, err
 			}
-			n.Content = Slice(file, off, h.Size, fmt.Sprintf("%s@%d+%d", id, off, h.Size))
+			name := fmt.Sprintf("%s@%d+%d", id, off, h.Size)
+			if id == "" {
+				sum := sha256.New()
+				if _, err := io.Copy(sum, tr); err != nil {
+					return nil, &PathError{"unpack", p, err}
+				}
+				name = "sha256:" + hex.EncodeToString(sum.Sum(nil))
+			}
+			n.Content = Slice(file, off, h.Size, name)
 		}
 		if err := t.putExact(p, n); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,11 @@ func allChanges(t *testing.T) string {
 	for _, c := range changeCases {
 		r := run(t, base, c.script)[0]
 		after := base.Clone()
-		fmt.Fprintf(&b, "%s: exit code %d %q %s\n%s", c.name, r.ExitCode, r.Output, r.ID, describe(t, after, apply(t, after, r)))
+		archive, err := os.ReadFile(r.Changes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%s: exit code %d %q %x\n%s", c.name, r.ExitCode, r.Output, sha256.Sum256(archive), describe(t, after, apply(t, after, r)))
 	}
 	return b.String()
 }
@@ -260,7 +265,7 @@ func TestTwoAtOnce(t *testing.T) {
 				return
 			}
 			after := base.Clone()
-			if _, err := sandbox.Apply(after, r[0].Changes, r[0].ID, origin); err != nil {
+			if _, err := sandbox.Apply(after, r[0].Changes, origin); err != nil {
 				t.Error(err)
 				return
 			}

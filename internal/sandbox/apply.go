@@ -1,6 +1,9 @@
 package sandbox
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"path"
 	"strings"
 
@@ -19,8 +22,7 @@ type Change struct {
 }
 
 // Apply brings the changes of a Result into t, on which Run ran, and returns
-// them in walk order. The new content stays in the archive changes, whose
-// bytes id names. origin says who is responsible for the new node at a path; it is
+// them in walk order. The new content stays in the archive changes. origin says who is responsible for the new node at a path; it is
 // added to the node's history.
 //
 // What a command touched but left as it was is no change, nor is a time.
@@ -28,9 +30,12 @@ type Change struct {
 // mode or owner; capabilities, unless it set others or another owner; security.* and trusted.*
 // attributes. Of hard links, a command that writes in place changes the one
 // it opened, not the other names.
-func Apply(t *tree.Tree, changes, id string, origin func(path string, n *tree.Node) tree.Origin) ([]Change, error) {
-	src, err := tree.ReadTar(changes, id, tree.Origin{})
+func Apply(t *tree.Tree, changes string, origin func(path string, n *tree.Node) tree.Origin) ([]Change, error) {
+	src, err := tree.ReadTar(changes, "", tree.Origin{})
 	if err != nil {
+		return nil, err
+	}
+	if err := src.Walk(nameByBytes); err != nil {
 		return nil, err
 	}
 	a := applier{t: t, origin: origin, result: map[*tree.Node]*tree.Node{}}
@@ -38,6 +43,35 @@ func Apply(t *tree.Tree, changes, id string, origin func(path string, n *tree.No
 		return nil, err
 	}
 	return a.changes, a.entry("/", src.Root())
+}
+
+// named is content under another ID.
+type named struct {
+	tree.Content
+	id string
+}
+
+func (n named) ID() string { return n.id }
+
+// nameByBytes gives a file's content an ID of its own. The archive's would
+// differ whenever anything in it does, such as a tool's cache that has inode
+// numbers and is not taken over, and all that is derived from the tree's
+// digest would differ though no byte of the tree does.
+func nameByBytes(_ string, n *tree.Node) error {
+	if _, done := n.Content.(named); done || n.Type != tree.File {
+		return nil
+	}
+	r, err := n.Content.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return err
+	}
+	n.Content = named{n.Content, "sha256:" + hex.EncodeToString(h.Sum(nil))}
+	return nil
 }
 
 type applier struct {

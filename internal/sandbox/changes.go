@@ -3,8 +3,6 @@ package sandbox
 import (
 	"archive/tar"
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -27,15 +25,13 @@ const (
 	opaqueMark     = ".wh..wh..opq"
 )
 
-// archive writes the overlay upper directory dir as a tar file and returns
-// the digest of its bytes.
-func archive(dir, file string) (id string, err error) {
+// archive writes the overlay upper directory dir as a tar file.
+func archive(dir, file string) error {
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return "", err
+		return err
 	}
-	sum := sha256.New()
-	a := archiver{tw: tar.NewWriter(io.MultiWriter(f, sum)), first: map[uint64]string{}}
+	a := archiver{tw: tar.NewWriter(f), first: map[uint64]string{}}
 	err = filepath.WalkDir(dir, func(at string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -49,8 +45,7 @@ func archive(dir, file string) (id string, err error) {
 		}
 		return nil
 	})
-	err = errors.Join(err, a.tw.Close(), f.Close())
-	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), err
+	return errors.Join(err, a.tw.Close(), f.Close())
 }
 
 type archiver struct {

@@ -41,7 +41,6 @@ type Result struct {
 	Output   []byte // stdout and stderr as they came, the first MaxOutput bytes
 	ExitCode int    // 128+N when signal N ended it
 	Changes  string // tar file in Options.Dir, for Apply
-	ID       string // digest of the tar file's bytes
 }
 
 // MaxOutput is how much of a command's output is kept, in bytes.

@@ -71,7 +71,7 @@ func run(tb testing.TB, t *tree.Tree, scripts ...string) []sandbox.Result {
 
 func apply(tb testing.TB, t *tree.Tree, r sandbox.Result) []sandbox.Change {
 	tb.Helper()
-	changes, err := sandbox.Apply(t, r.Changes, r.ID, origin)
+	changes, err := sandbox.Apply(t, r.Changes, origin)
 	if err != nil {
 		tb.Fatal(err)
 	}

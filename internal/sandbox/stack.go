@@ -64,7 +64,7 @@ func (s *stack) run(i int, c Command) (Result, error) {
 		return r, err
 	}
 	s.layers = append([]string{upper}, s.layers...)
-	if r.ID, err = archive(upper, filepath.Join("..", changesName(i))); err != nil {
+	if err := archive(upper, filepath.Join("..", changesName(i))); err != nil {
 		return r, fmt.Errorf("collect changes: %w", err)
 	}
 	return r, nil
