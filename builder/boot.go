@@ -39,7 +39,13 @@ func (b *build) writeInitrd(ctx context.Context, root *assembled, k kernel.Kerne
 			return "", false, fail(Host, err, "")
 		}
 		contents = append(contents, image.Package{Name: "init", Bytes: int64(len(program))})
-		optional := append(kernel.StorageModules(), recipe.Strings(b.recipe.Initrd.Modules)...)
+		// What the recipe names must exist, but a driver may fail to load on a
+		// machine without its device.
+		extra := recipe.Strings(b.recipe.Initrd.Modules)
+		if _, err := kernel.Modules(root.tree, k.Version, extra, nil); err != nil {
+			return "", false, fail(Content, fmt.Errorf("initrd.modules: %w", err), "")
+		}
+		optional := append(kernel.StorageModules(), extra...)
 		modules, err := kernel.Modules(root.tree, k.Version, kernel.RootModules(), optional)
 		if err != nil {
 			return "", false, fail(Content, err, "choose a kernel package that has EROFS and dm-verity")

@@ -82,6 +82,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil { // the last moment at which nothing has happened
+		return nil, err
+	}
 	if err := out.commit(m); err != nil {
 		return nil, fail(Output, err, "")
 	}

@@ -46,8 +46,9 @@ func without(a, b []string) []string {
 
 // Change is one package that two locks disagree about.
 type Change struct {
-	Name     string
-	Old, New string // versions; empty when added or removed
+	Name string `json:"name"`
+	Old  string `json:"old,omitempty"` // version; empty when added
+	New  string `json:"new,omitempty"` // version; empty when removed
 }
 
 func (c Change) String() string {

@@ -52,7 +52,7 @@ type Request struct {
 	Sets []Set  `toml:"set"`
 }
 
-// Event is how far Fetch has come.
+// Event is how far Fetch has come. The first one tells what the cache had.
 type Event struct {
 	Packages, TotalPackages int
 	Bytes, TotalBytes       int64 // as transferred; what the cache had counts as done

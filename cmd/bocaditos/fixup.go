@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +63,8 @@ line without "-") makes the exit status 1.`,
 	return cmd
 }
 
-// rewrite replaces the content of a file, whole or not at all, and keeps its mode.
+// rewrite replaces the content of a file, whole or not at all, and keeps its
+// mode and, where the user may, its owner.
 func rewrite(file string, n *tree.Node) error {
 	content, err := tree.ReadAll(n.Content)
 	if err != nil {
@@ -78,6 +80,9 @@ func rewrite(file string, n *tree.Node) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(content)
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
+		err = errors.Join(err, f.Chown(int(st.Uid), int(st.Gid)))
+	}
 	if err := errors.Join(err, f.Chmod(info.Mode()), f.Sync(), f.Close()); err != nil {
 		return err
 	}

@@ -49,7 +49,11 @@ The image's id is the directory's name unless --id says otherwise.`,
 				os.Remove(file)
 				return err
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s; next: bocaditos build %s\n", file, strings.TrimPrefix(dir, "."))
+			next := "bocaditos build"
+			if dir != "." {
+				next += " " + dir
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "wrote %s; next: %s\n", file, next)
 			return nil
 		},
 	}

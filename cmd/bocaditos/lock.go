@@ -34,6 +34,9 @@ func lockCommand(use, short, long string, write func(context.Context, builder.Op
 				return err
 			}
 			if flags.json {
+				if changes == nil {
+					changes = []pkgs.Change{} // "[]", not "null"
+				}
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"changes": changes})
 			}
 			for _, c := range changes {

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bocaditos/bocaditos/internal/archivetest"
 	"github.com/bocaditos/bocaditos/pkgs"
 )
 
@@ -24,7 +25,7 @@ func put(t testing.TB, s *Archive, data []byte) pkgs.Locked {
 	t.Helper()
 	sum := sha256.Sum256(data)
 	p := pkgs.Locked{Name: "p", Version: "1.0", Arch: "amd64", Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
-	write(t, s.blob(p.SHA256), string(data), 0o644)
+	archivetest.Write(t, s.blob(p.SHA256), string(data), 0o644)
 	return p
 }
 
@@ -41,7 +42,7 @@ func TestCompressions(t *testing.T) {
 	for _, c := range []string{"xz", "gzip", "none", "zstd"} {
 		t.Run(c, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "p.deb")
-			makeDeb(t, file, "p", "", c, map[string]string{"usr/bin/p": strings.Repeat("program", 1<<16)})
+			archivetest.MakeDeb(t, file, "p", "", c, map[string]string{"usr/bin/p": strings.Repeat("program", 1<<16)})
 			data, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -166,7 +167,7 @@ func TestLimitOfData(t *testing.T) {
 func TestOpenChecksTheBlob(t *testing.T) {
 	s := cacheOnly(t)
 	p := put(t, s, []byte("some package"))
-	write(t, s.blob(p.SHA256), "Some package", 0o644)
+	archivetest.Write(t, s.blob(p.SHA256), "Some package", 0o644)
 	_, err := s.Open(context.Background(), p)
 	wantError(t, err, "SHA-256 is", "hint: the cache is damaged")
 	if s.cached(p) {
@@ -182,7 +183,7 @@ func TestOpenChecksTheBlob(t *testing.T) {
 
 func TestOpenConcurrently(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "p.deb")
-	makeDeb(t, file, "p", "", "xz", map[string]string{"usr/bin/p": "program"})
+	archivetest.MakeDeb(t, file, "p", "", "xz", map[string]string{"usr/bin/p": "program"})
 	data, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +233,7 @@ func BenchmarkUnpack(b *testing.B) {
 	}
 	for _, c := range []string{"xz", "zstd"} {
 		b.Run(c, func(b *testing.B) {
-			makeDeb(b, file, "p", "", c, map[string]string{"usr/bin/p": string(program)})
+			archivetest.MakeDeb(b, file, "p", "", c, map[string]string{"usr/bin/p": string(program)})
 			data, err := os.ReadFile(file)
 			if err != nil {
 				b.Fatal(err)

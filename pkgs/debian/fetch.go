@@ -30,14 +30,16 @@ const parallel = 4
 // cancellation, what was downloaded of a package stays to be continued.
 func (a *Archive) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progress) error {
 	t := newTally(l, progress)
+	var have pkgs.Event
 	missing := slices.DeleteFunc(slices.Clone(l.Packages), func(p pkgs.Locked) bool {
-		have := a.cached(p)
-		if have {
-			t.bytes(p.Size)
-			t.packageDone()
+		cached := a.cached(p)
+		if cached {
+			have.Bytes += p.Size
+			have.Packages++
 		}
-		return have
+		return cached
 	})
+	t.start(have)
 	if len(missing) == 0 {
 		return nil
 	}

@@ -3,7 +3,6 @@ package debian
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -11,18 +10,19 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/bocaditos/bocaditos/internal/archivetest"
 	"github.com/bocaditos/bocaditos/pkgs"
 )
 
 // fetchCase is an archive, locked, whose mirror can be made to fail.
-func fetchCase(t *testing.T) (*testArchive, *mirror, *Archive, *pkgs.Lock) {
+func fetchCase(t *testing.T) (*testArchive, *archivetest.Mirror, *Archive, *pkgs.Lock) {
 	t.Helper()
-	fakeHost(t, "")
+	archivetest.FakeHost(t, "")
 	archive := newArchive(t)
-	m := serve(t, archive.dir)
+	m := archivetest.Serve(t, archive.Dir)
 	s := archive.source(t, m.URL)
 	l := resolve(t, s, request("app"))
-	m.served.Store(0)
+	m.Served.Store(0)
 	return archive, m, s, l
 }
 
@@ -43,38 +43,13 @@ func nothingWrong(t *testing.T, s *Archive) (blobs int) {
 	return len(files)
 }
 
-// cut answers requests for packages with the headers of the whole and only the
-// first n bytes asked for.
-func cut(dir string, n int) func(http.ResponseWriter, *http.Request) bool {
-	return func(w http.ResponseWriter, r *http.Request) bool {
-		if !strings.HasSuffix(r.URL.Path, ".deb") {
-			return false
-		}
-		http.ServeFile(&cutWriter{w, n}, r, filepath.Join(dir, r.URL.Path))
-		return true
-	}
-}
-
-type cutWriter struct {
-	http.ResponseWriter
-	left int
-}
-
-func (c *cutWriter) Write(p []byte) (int, error) {
-	n, err := c.ResponseWriter.Write(p[:min(c.left, len(p))])
-	if c.left -= n; err == nil && n < len(p) {
-		err = io.ErrShortWrite
-	}
-	return n, err
-}
-
 func TestTruncatedDownloadResumes(t *testing.T) {
 	archive, m, s, l := fetchCase(t)
 	size := l.Packages[0].Size
 	for _, p := range l.Packages {
 		size = max(size, p.Size)
 	}
-	m.fail(cut(archive.dir, int(size/3)))
+	m.Fail(archivetest.Cut(archive.Dir, int(size/3)))
 	var retries []error
 	err := s.Fetch(context.Background(), l, func(e pkgs.Event) {
 		if e.Retry != nil {
@@ -97,13 +72,13 @@ func TestServerWithoutRanges(t *testing.T) {
 	archive, m, s, l := fetchCase(t)
 	first := true
 	var mu sync.Mutex
-	m.fail(func(w http.ResponseWriter, r *http.Request) bool {
+	m.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		r.Header.Del("Range")
 		if first && strings.HasSuffix(r.URL.Path, ".deb") {
 			first = false
-			return cut(archive.dir, 100)(w, r)
+			return archivetest.Cut(archive.Dir, 100)(w, r)
 		}
 		return false
 	})
@@ -123,7 +98,7 @@ func TestBadPartialIsStartedAnew(t *testing.T) {
 		if i == 2 {
 			text = strings.Repeat("x", int(p.Size)+1)
 		}
-		write(t, filepath.Join(s.cfg.CacheDir, "partial", p.SHA256), text, 0o644)
+		archivetest.Write(t, filepath.Join(s.cfg.CacheDir, "partial", p.SHA256), text, 0o644)
 	}
 	if err := s.Fetch(context.Background(), l, nil); err != nil {
 		t.Fatal(err)
@@ -146,7 +121,7 @@ func TestFetchErrors(t *testing.T) {
 		fault func(archive *testArchive) func(http.ResponseWriter, *http.Request) bool
 		want  []string
 	}{
-		{"dies midway", func(a *testArchive) func(http.ResponseWriter, *http.Request) bool { return cut(a.dir, 1) }, []string{"tried 5 times"}},
+		{"dies midway", func(a *testArchive) func(http.ResponseWriter, *http.Request) bool { return archivetest.Cut(a.Dir, 1) }, []string{"tried 5 times"}},
 		{"down", func(*testArchive) func(http.ResponseWriter, *http.Request) bool {
 			return deb(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
 		}, []string{"tried 5 times", "503 service unavailable"}},
@@ -157,7 +132,7 @@ func TestFetchErrors(t *testing.T) {
 		}, []string{"403 forbidden"}},
 		{"tampered", func(a *testArchive) func(http.ResponseWriter, *http.Request) bool {
 			return deb(func(w http.ResponseWriter, r *http.Request) {
-				data, _ := os.ReadFile(filepath.Join(a.dir, r.URL.Path))
+				data, _ := os.ReadFile(filepath.Join(a.Dir, r.URL.Path))
 				data[len(data)/2] ^= 1
 				w.Write(data)
 			})
@@ -167,7 +142,7 @@ func TestFetchErrors(t *testing.T) {
 		}, []string{"it has 5 bytes, the lock says"}},
 		{"longer", func(a *testArchive) func(http.ResponseWriter, *http.Request) bool {
 			return deb(func(w http.ResponseWriter, r *http.Request) {
-				data, _ := os.ReadFile(filepath.Join(a.dir, r.URL.Path))
+				data, _ := os.ReadFile(filepath.Join(a.Dir, r.URL.Path))
 				w.Write(data)
 				w.(http.Flusher).Flush() // so that no length is announced
 				w.Write([]byte("more"))
@@ -176,13 +151,13 @@ func TestFetchErrors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			archive, m, s, l := fetchCase(t)
-			m.fail(c.fault(archive))
+			m.Fail(c.fault(archive))
 			wantError(t, s.Fetch(context.Background(), l, nil), c.want...)
 			if n := nothingWrong(t, s); n != 0 {
 				t.Errorf("%d blobs after an error", n)
 			}
 			// Once the mirror is well again, so is the cache.
-			m.fault.Store(nil)
+			m.Heal()
 			if err := s.Fetch(context.Background(), l, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -195,11 +170,11 @@ func TestCancelLeavesOnlyPartials(t *testing.T) {
 	archive, m, s, l := fetchCase(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	m.fail(func(w http.ResponseWriter, r *http.Request) bool {
+	m.Fail(func(w http.ResponseWriter, r *http.Request) bool {
 		if !strings.HasSuffix(r.URL.Path, ".deb") {
 			return false
 		}
-		data, _ := os.ReadFile(filepath.Join(archive.dir, r.URL.Path))
+		data, _ := os.ReadFile(filepath.Join(archive.Dir, r.URL.Path))
 		w.Write(data[:100])
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
@@ -239,7 +214,7 @@ func TestTwoFetchesShareACache(t *testing.T) {
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)
 	}
-	if n := m.served.Load(); n != int64(len(l.Packages)) {
+	if n := m.Served.Load(); n != int64(len(l.Packages)) {
 		t.Errorf("%d downloads of %d packages", n, len(l.Packages))
 	}
 	nothingWrong(t, s)
@@ -248,7 +223,7 @@ func TestTwoFetchesShareACache(t *testing.T) {
 	}
 	// And what is there needs no mirror.
 	m.Close()
-	os.RemoveAll(archive.dir)
+	os.RemoveAll(archive.Dir)
 	if err := s.Fetch(context.Background(), l, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +240,7 @@ func TestProxy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	detecting, err := newClient(map[string]string{"acquire::http::proxy-auto-detect": write(t, t.TempDir()+"/detect", "#!/bin/sh\necho http://detected:1\n", 0o755)})
+	detecting, err := newClient(map[string]string{"acquire::http::proxy-auto-detect": archivetest.Write(t, t.TempDir()+"/detect", "#!/bin/sh\necho http://detected:1\n", 0o755)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,20 +4,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bocaditos/bocaditos/internal/archivetest"
 )
 
 // sign returns an InRelease file, signed by gpg with these keys.
 func sign(t *testing.T, text string, args ...string) []byte {
 	t.Helper()
-	file := write(t, t.TempDir()+"/Release", text, 0o644)
-	return command(t, gpg(append(args, "--output", "-", "--clearsign", file)...))
+	file := archivetest.Write(t, t.TempDir()+"/Release", text, 0o644)
+	return archivetest.Command(t, keys.GPG(append(args, "--output", "-", "--clearsign", file)...))
 }
 
 func TestVerifyRelease(t *testing.T) {
 	const text = "Origin: Test\nSuite: stable\nCodename: brot\nDate: Sat, 01 Aug 2026 08:00:00 UTC\nSHA256:\n 00 1 main/x\n"
-	keyring := command(t, gpg("--export", keys.good, keys.expired, keys.rsa))
+	keyring := archivetest.Command(t, keys.GPG("--export", keys.Good, keys.Expired, keys.RSA))
 	now := time.Now().Add(time.Hour) // later than any signature made here
-	good, bad := []string{"--local-user", keys.good}, []string{"--local-user", keys.bad}
+	good, bad := []string{"--local-user", keys.Good}, []string{"--local-user", keys.Bad}
 	signed := string(sign(t, text, good...))
 	for _, c := range []struct {
 		name string
@@ -29,10 +31,10 @@ func TestVerifyRelease(t *testing.T) {
 		{"good after one by an unknown key", string(sign(t, text, append(bad, good...)...)), now, ""},
 		{"good before one by an unknown key", string(sign(t, text, append(good, bad...)...)), now, ""},
 		{"unknown key", string(sign(t, text, bad...)), now, "is not in the keyring"},
-		{"expired key", string(sign(t, text, "--faked-system-time", "20200101T120000", "--local-user", keys.expired)), now, "has expired"},
-		{"the same before the key expired", string(sign(t, text, "--faked-system-time", "20200101T120000", "--local-user", keys.expired)), time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC), ""},
-		{"SHA-512 signature", string(sign(t, text, "--local-user", keys.rsa, "--digest-algo", "SHA512")), now, ""},
-		{"SHA-1 signature", string(sign(t, text, "--local-user", keys.rsa, "--digest-algo", "SHA1")), now, "uses SHA-1"},
+		{"expired key", string(sign(t, text, "--faked-system-time", "20200101T120000", "--local-user", keys.Expired)), now, "has expired"},
+		{"the same before the key expired", string(sign(t, text, "--faked-system-time", "20200101T120000", "--local-user", keys.Expired)), time.Date(2020, 1, 2, 0, 0, 0, 0, time.UTC), ""},
+		{"SHA-512 signature", string(sign(t, text, "--local-user", keys.RSA, "--digest-algo", "SHA512")), now, ""},
+		{"SHA-1 signature", string(sign(t, text, "--local-user", keys.RSA, "--digest-algo", "SHA1")), now, "uses SHA-1"},
 		{"changed", strings.Replace(signed, "Suite: stable", "Suite: Stable", 1), now, "is bad"},
 		{"not signed", text, now, "it is not signed"},
 		{"text before", "Origin: Debian\n" + signed, now, "text outside of its signed part"},
@@ -51,13 +53,13 @@ func TestVerifyRelease(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			user := keys.good
+			user := keys.Good
 			if strings.Contains(c.name, "expired") {
-				user = keys.expired
+				user = keys.Expired
 			} else if strings.Contains(c.name, "SHA") {
-				user = keys.rsa
+				user = keys.RSA
 			}
-			fingerprint := strings.ToLower(strings.Split(strings.SplitAfter(string(command(t, gpg("--with-colons", "--list-keys", user))), "\nfpr:")[1], ":")[8])
+			fingerprint := strings.ToLower(strings.Split(strings.SplitAfter(string(archivetest.Command(t, keys.GPG("--with-colons", "--list-keys", user))), "\nfpr:")[1], ":")[8])
 			if r.Key != fingerprint || r.Codename != "brot" || r.Suite != "stable" || !r.Date.Equal(time.Date(2026, 8, 1, 8, 0, 0, 0, time.UTC)) {
 				t.Errorf("got %+v, want key %s", r, fingerprint)
 			}
@@ -96,15 +98,15 @@ func TestFresh(t *testing.T) {
 // Armored and binary keyrings, also several in one file, are the same to us as to gpg.
 func TestReadKeyrings(t *testing.T) {
 	dir := t.TempDir()
-	one, two := command(t, gpg("--armor", "--export", keys.good)), command(t, gpg("--armor", "--export", keys.bad))
-	armored := write(t, dir+"/a.asc", string(one)+string(two), 0o644)
-	binary := write(t, dir+"/b.gpg", string(command(t, gpg("--export", keys.good, keys.bad))), 0o644)
+	one, two := archivetest.Command(t, keys.GPG("--armor", "--export", keys.Good)), archivetest.Command(t, keys.GPG("--armor", "--export", keys.Bad))
+	armored := archivetest.Write(t, dir+"/a.asc", string(one)+string(two), 0o644)
+	binary := archivetest.Write(t, dir+"/b.gpg", string(archivetest.Command(t, keys.GPG("--export", keys.Good, keys.Bad))), 0o644)
 	for _, file := range []string{armored, binary} {
 		keyring, err := readKeyrings(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, user := range []string{keys.good, keys.bad} {
+		for _, user := range []string{keys.Good, keys.Bad} {
 			data := sign(t, "Date: Sat, 01 Aug 2026 08:00:00 UTC\n", "--local-user", user)
 			if _, err := verifyRelease(data, keyring, time.Now()); err != nil {
 				t.Errorf("%s, %s: %v", file, user, err)
@@ -117,10 +119,10 @@ func TestReadKeyrings(t *testing.T) {
 
 func TestSignedBy(t *testing.T) {
 	dir := t.TempDir()
-	armored := string(command(t, gpg("--armor", "--export", keys.good)))
+	armored := string(archivetest.Command(t, keys.GPG("--armor", "--export", keys.Good)))
 	embedded := " " + strings.ReplaceAll(strings.ReplaceAll(strings.TrimSpace(armored), "\n\n", "\n.\n"), "\n", "\n ")
-	deb822 := write(t, dir+"/x.sources", "# comment\n\nTypes: deb\nURIs: http://a\n\nTypes: deb\n# Signed-By: /no\nSigned-By: /k/a.gpg\n\n\nTypes: deb\nSigned-By:\n"+embedded+"\n", 0o644)
-	list := write(t, dir+"/x.list", "# one\ndeb [arch=amd64 signed-by=/k/b.gpg] http://b x main\ndeb http://c x main\n", 0o644)
+	deb822 := archivetest.Write(t, dir+"/x.sources", "# comment\n\nTypes: deb\nURIs: http://a\n\nTypes: deb\n# Signed-By: /no\nSigned-By: /k/a.gpg\n\n\nTypes: deb\nSigned-By:\n"+embedded+"\n", 0o644)
+	list := archivetest.Write(t, dir+"/x.list", "# one\ndeb [arch=amd64 signed-by=/k/b.gpg] http://b x main\ndeb http://c x main\n", 0o644)
 	for _, c := range []struct {
 		file   string
 		number int
@@ -138,7 +140,7 @@ func TestSignedBy(t *testing.T) {
 }
 
 func TestMirrors(t *testing.T) {
-	list := write(t, t.TempDir()+"/debian.list", "# comment\nhttp://one.example/debian/ priority:1\nhttp://two.example\n", 0o644)
+	list := archivetest.Write(t, t.TempDir()+"/debian.list", "# comment\nhttp://one.example/debian/ priority:1\nhttp://two.example\n", 0o644)
 	if got := mirrorList("mirror+file:" + list); got != "http://one.example/debian" {
 		t.Errorf("mirror+file is %s", got)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bocaditos/bocaditos/internal/archivetest"
 	"github.com/bocaditos/bocaditos/pkgs"
 )
 
@@ -39,10 +40,10 @@ func TestResolveFetchOpen(t *testing.T) {
 	archive := newArchive(t)
 	for _, scheme := range []string{"http", "file"} {
 		t.Run(scheme, func(t *testing.T) {
-			trace := fakeHost(t, "")
-			uri := "file://" + archive.dir
+			trace := archivetest.FakeHost(t, "")
+			uri := "file://" + archive.Dir
 			if scheme == "http" {
-				uri = serve(t, archive.dir).URL
+				uri = archivetest.Serve(t, archive.Dir).URL
 			}
 			s := archive.source(t, uri)
 			l := resolve(t, s, appRequest)
@@ -50,7 +51,7 @@ func TestResolveFetchOpen(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, appLock)
 			}
 			for _, p := range l.Packages {
-				if info, err := os.Stat(filepath.Join(archive.dir, p.Path)); err != nil || info.Size() != p.Size {
+				if info, err := os.Stat(filepath.Join(archive.Dir, p.Path)); err != nil || info.Size() != p.Size {
 					t.Errorf("path or size of %s: %v", p.Path, err)
 				}
 			}
@@ -96,8 +97,8 @@ func checkApp(t *testing.T, s *Archive, l *pkgs.Lock) {
 
 func TestResolveErrors(t *testing.T) {
 	archive := newArchive(t)
-	fakeHost(t, "")
-	s := archive.source(t, "file://"+archive.dir)
+	archivetest.FakeHost(t, "")
+	s := archive.source(t, "file://"+archive.Dir)
 	for _, c := range []struct {
 		name string
 		req  pkgs.Request
@@ -123,45 +124,45 @@ func TestResolveErrors(t *testing.T) {
 
 func TestNamesWithRegexpCharactersAreNames(t *testing.T) {
 	archive := newArchive(t)
-	fakeHost(t, "")
+	archivetest.FakeHost(t, "")
 	// As a regular expression, "kern.tools" would match kern-tools.
-	_, err := archive.source(t, "file://"+archive.dir).Resolve(context.Background(), request("kern.tools"))
+	_, err := archive.source(t, "file://"+archive.Dir).Resolve(context.Background(), request("kern.tools"))
 	wantError(t, err, "there is no package kern.tools")
 }
 
 func TestRefusedArchives(t *testing.T) {
-	expired := publishOption{key: keys.expired, fakedTime: "20200101T120000"}
+	expired := archivetest.Signing{Key: keys.Expired, FakedTime: "20200101T120000"}
 	for _, c := range []struct {
 		name    string
-		publish publishOption
+		publish archivetest.Signing
 		spoil   func(t *testing.T, a *testArchive)
 		want    string
 	}{
-		{name: "unsigned", publish: publishOption{unsigned: true}, want: "is not signed"},
-		{name: "signed with a key that is not in the keyring", publish: signWith(keys.bad), want: "not in the keyring"},
+		{name: "unsigned", publish: archivetest.Signing{Unsigned: true}, want: "is not signed"},
+		{name: "signed with a key that is not in the keyring", publish: archivetest.SignWith(keys.Bad), want: "not in the keyring"},
 		{name: "signed with an expired key", publish: expired, want: "is not signed"},
-		{name: "changed after it was signed", publish: signWith(keys.good), spoil: func(t *testing.T, a *testArchive) {
-			edit(t, a.dir+"/dists/brot/InRelease", "Origin: Test", "Origin: Best")
+		{name: "changed after it was signed", publish: archivetest.SignWith(keys.Good), spoil: func(t *testing.T, a *testArchive) {
+			edit(t, a.Dir+"/dists/brot/InRelease", "Origin: Test", "Origin: Best")
 		}, want: "signature"},
-		{name: "tampered Packages", publish: signWith(keys.good), spoil: func(t *testing.T, a *testArchive) {
-			edit(t, a.dir+"/dists/brot/main/binary-amd64/Packages", "Package: app", "Package: apx")
-			os.Remove(a.dir + "/dists/brot/main/binary-amd64/Packages.xz")
+		{name: "tampered Packages", publish: archivetest.SignWith(keys.Good), spoil: func(t *testing.T, a *testArchive) {
+			edit(t, a.Dir+"/dists/brot/main/binary-amd64/Packages", "Package: app", "Package: apx")
+			os.Remove(a.Dir + "/dists/brot/main/binary-amd64/Packages.xz")
 		}, want: "an index that is not the one its signed Release names"},
-		{name: "too old", publish: publishOption{key: keys.good, release: []string{"Date=Wed, 01 Jan 2020 00:00:00 UTC"}}, want: "more than the 400 allowed"},
-		{name: "past its Valid-Until", publish: publishOption{key: keys.good, release: []string{"ValidTime=1", "Date=Wed, 01 Jan 2020 00:00:00 UTC", "Valid-Until=Thu, 02 Jan 2020 00:00:00 UTC"}}, want: "Release"},
-		{name: "another release's", publish: publishOption{key: keys.good, release: []string{"Suite=x", "Codename=kuchen"}}, want: "it is the Release of kuchen (x)"},
-		{name: "no such release", publish: signWith(keys.good), spoil: func(t *testing.T, a *testArchive) {
-			os.RemoveAll(a.dir + "/dists/brot")
+		{name: "too old", publish: archivetest.Signing{Key: keys.Good, Release: []string{"Date=Wed, 01 Jan 2020 00:00:00 UTC"}}, want: "more than the 400 allowed"},
+		{name: "past its Valid-Until", publish: archivetest.Signing{Key: keys.Good, Release: []string{"ValidTime=1", "Date=Wed, 01 Jan 2020 00:00:00 UTC", "Valid-Until=Thu, 02 Jan 2020 00:00:00 UTC"}}, want: "Release"},
+		{name: "another release's", publish: archivetest.Signing{Key: keys.Good, Release: []string{"Suite=x", "Codename=kuchen"}}, want: "it is the Release of kuchen (x)"},
+		{name: "no such release", publish: archivetest.SignWith(keys.Good), spoil: func(t *testing.T, a *testArchive) {
+			os.RemoveAll(a.Dir + "/dists/brot")
 		}, want: "no such release on the mirror"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			fakeHost(t, "")
+			archivetest.FakeHost(t, "")
 			archive := newArchive(t)
-			archive.publish(t, c.publish)
+			archive.Publish(t, c.publish)
 			if c.spoil != nil {
 				c.spoil(t, archive)
 			}
-			_, err := archive.source(t, serve(t, archive.dir).URL).Resolve(context.Background(), request("app"))
+			_, err := archive.source(t, archivetest.Serve(t, archive.Dir).URL).Resolve(context.Background(), request("app"))
 			wantError(t, err, c.want, "hint: ")
 		})
 	}
@@ -177,13 +178,13 @@ func edit(t *testing.T, file, old, new string) {
 	if len(old) != len(new) || !strings.Contains(string(data), old) {
 		t.Fatalf("%s has no %q", file, old)
 	}
-	write(t, file, strings.Replace(string(data), old, new, 1), 0o644)
+	archivetest.Write(t, file, strings.Replace(string(data), old, new, 1), 0o644)
 }
 
 func TestMirrorDown(t *testing.T) {
-	fakeHost(t, "")
+	archivetest.FakeHost(t, "")
 	archive := newArchive(t)
-	m := serve(t, archive.dir)
+	m := archivetest.Serve(t, archive.Dir)
 	m.Close()
 	_, err := archive.source(t, m.URL).Resolve(context.Background(), request("app"))
 	wantError(t, err, "connection refused", "hint: check the network")
@@ -192,7 +193,7 @@ func TestMirrorDown(t *testing.T) {
 func TestHostWithoutApt(t *testing.T) {
 	archive := newArchive(t)
 	t.Setenv("PATH", t.TempDir())
-	_, err := archive.source(t, "file://"+archive.dir).Resolve(context.Background(), request("app"))
+	_, err := archive.source(t, "file://"+archive.Dir).Resolve(context.Background(), request("app"))
 	wantError(t, err, "apt-get is not on this host's PATH", "hint: ", "install the package apt")
 }
 
@@ -200,21 +201,20 @@ func TestHostWithoutApt(t *testing.T) {
 func TestHostSources(t *testing.T) {
 	archive := newArchive(t)
 	// The host runs "rinde", which like brot is signed, and says so.
-	host := &testArchive{dir: archive.dir, keyring: archive.keyring}
-	debian := publishOption{key: keys.good, release: []string{"Origin=Debian"}}
-	host.publish(t, debian)
-	m := serve(t, archive.dir)
+	debian := archivetest.Signing{Key: keys.Good, Release: []string{"Origin=Debian"}}
+	archive.Publish(t, debian)
+	m := archivetest.Serve(t, archive.Dir)
 	// Two others: one signed with a known key that does not say it is Debian's,
 	// one that says so, signed with another key.
 	vendor, liar := newArchive(t), newArchive(t)
-	liar.publish(t, publishOption{key: keys.bad, release: []string{"Origin=Debian"}})
-	others := []*mirror{serve(t, vendor.dir), serve(t, liar.dir)}
+	liar.Publish(t, archivetest.Signing{Key: keys.Bad, Release: []string{"Origin=Debian"}})
+	others := []*archivetest.Mirror{archivetest.Serve(t, vendor.Dir), archivetest.Serve(t, liar.Dir)}
 	for _, e := range [][2]string{{"brot", "rinde"}, {"brot-updates", "rinde-updates"}} {
-		command(t, exec.Command("cp", "-r", archive.dir+"/dists/"+e[0], archive.dir+"/dists/"+e[1]))
+		archivetest.Command(t, exec.Command("cp", "-r", archive.Dir+"/dists/"+e[0], archive.Dir+"/dists/"+e[1]))
 	}
 	stanza := "Types: deb\nURIs: %s\nSuites: %s\nComponents: main\n%s\n\n"
 	sources := "# first a comment\n\n# Types: deb\n" + fmt.Sprintf(stanza, others[0].URL, "brot", "Trusted: yes") +
-		fmt.Sprintf(stanza, m.URL, "rinde rinde-updates", "Signed-By: "+archive.keyring)
+		fmt.Sprintf(stanza, m.URL, "rinde rinde-updates", "Signed-By: "+archive.Keyring)
 
 	for _, lists := range []bool{true, false} {
 		t.Run(fmt.Sprintf("lists=%t", lists), func(t *testing.T) {
@@ -222,12 +222,12 @@ func TestHostSources(t *testing.T) {
 			if !lists {
 				list = fmt.Sprintf(stanza, others[1].URL, "brot", "Trusted: yes") + sources
 			}
-			fakeHost(t, list)
+			archivetest.FakeHost(t, list)
 			cfg := Config{Release: "brot", CacheDir: t.TempDir()}
 			if lists {
-				command(t, exec.Command("apt-get", "-qq", "update"))
+				archivetest.Command(t, exec.Command("apt-get", "-qq", "update"))
 			} else {
-				cfg.Keyring = archive.keyring // without lists, only Debian's keys tell
+				cfg.Keyring = archive.Keyring // without lists, only Debian's keys tell
 			}
 			s, err := New(cfg)
 			if err != nil {
@@ -245,14 +245,14 @@ func TestHostSources(t *testing.T) {
 			if err := s.Fetch(context.Background(), l, nil); err != nil {
 				t.Fatal(err)
 			}
-			if others[0].served.Load()+others[1].served.Load() != 0 {
+			if others[0].Served.Load()+others[1].Served.Load() != 0 {
 				t.Error("another vendor was asked for packages")
 			}
 		})
 	}
 	t.Run("none", func(t *testing.T) {
-		fakeHost(t, "")
-		s, err := New(Config{Release: "brot", CacheDir: t.TempDir(), Keyring: archive.keyring})
+		archivetest.FakeHost(t, "")
+		s, err := New(Config{Release: "brot", CacheDir: t.TempDir(), Keyring: archive.Keyring})
 		if err != nil {
 			t.Fatal(err)
 		}

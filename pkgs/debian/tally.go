@@ -36,6 +36,12 @@ func (t *tally) update(f func(*pkgs.Event)) {
 	t.e.Retry = nil
 }
 
+// start tells what was there already, all at once: who hears of more later
+// knows that it was downloaded.
+func (t *tally) start(have pkgs.Event) {
+	t.update(func(e *pkgs.Event) { e.Bytes, e.Packages = have.Bytes, have.Packages })
+}
+
 func (t *tally) bytes(n int64)   { t.update(func(e *pkgs.Event) { e.Bytes += n }) }
 func (t *tally) packageDone()    { t.update(func(e *pkgs.Event) { e.Packages++ }) }
 func (t *tally) retry(err error) { t.update(func(e *pkgs.Event) { e.Retry = err }) }
