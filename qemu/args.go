@@ -73,12 +73,8 @@ var drivers = map[Interface]string{Virtio: "virtio-blk-pci", NVMe: "nvme"}
 // and the monitor.
 func (m Machine) command(a arch) (*command, error) {
 	c := &command{}
-	cpu := a.emulated
-	if m.Accel == KVM {
-		cpu = "host"
-	}
 	c.add("-nodefaults", "-no-user-config", "-display", "none",
-		"-machine", a.machine, "-accel", m.Accel, "-cpu", cpu,
+		"-machine", a.machine, "-accel", m.Accel, "-cpu", a.cpu(m.Accel),
 		"-smp", strconv.Itoa(m.CPUs), "-m", fmt.Sprintf("%dM", m.Memory>>20),
 		"-object", "rng-builtin,id=rng", "-device", "virtio-rng-pci,rng=rng")
 	if m.Name != "" {
@@ -155,7 +151,7 @@ func (m Machine) network(c *command) error {
 }
 
 func (m Machine) channels(c *command) error {
-	bus := false
+	bus, serial := false, 0 // port 0 is the console, although it is added later
 	for i, ch := range m.Channels {
 		id := fmt.Sprintf("channel%d", i)
 		if ch.Socket != "" {
@@ -164,8 +160,8 @@ func (m Machine) channels(c *command) error {
 			c.add("-chardev", opt("file", "id", id, "path", ch.File))
 		}
 		if ch.Name == "" {
-			// The console is the first one, although it is added later.
-			c.add("-device", fmt.Sprintf("isa-serial,chardev=%s,index=%d", id, i+1))
+			serial++
+			c.add("-device", fmt.Sprintf("isa-serial,chardev=%s,index=%d", id, serial))
 			continue
 		}
 		if !bus {

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/bocaditos/bocaditos/qemu"
 )
@@ -107,7 +108,7 @@ func TestDrives(t *testing.T) {
 	}{
 		{"virtio", qemu.Drive{}, "/dev/vda", "written", "before"},
 		{"virtio persistent", qemu.Drive{Persistent: true}, "/dev/vda", "written", "after!"},
-		{"virtio read-only", qemu.Drive{ReadOnly: true}, "/dev/vda", "error: open /dev/vda: operation not permitted", "before"},
+		{"virtio read-only", qemu.Drive{ReadOnly: true}, "/dev/vda", "error: write /dev/vda: operation not permitted", "before"},
 		{"nvme", qemu.Drive{Interface: qemu.NVMe, Format: "raw"}, "/dev/nvme0n1", "written", "before"},
 		{"nvme persistent", qemu.Drive{Interface: qemu.NVMe, Persistent: true}, "/dev/nvme0n1", "written", "after!"},
 	} {
@@ -175,6 +176,7 @@ func TestChannels(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
+	c.SetReadDeadline(time.Now().Add(patience))
 	g.mustRun("write /dev/ttyS1 through the serial port", "written")
 	got := make([]byte, len("through the serial port"))
 	if _, err := io.ReadFull(c, got); err != nil || string(got) != "through the serial port" {
@@ -188,12 +190,12 @@ func TestChannels(t *testing.T) {
 
 func TestReboot(t *testing.T) {
 	k := linux(t, "amd64")
-	g := boot(t, qemu.Machine{Kernel: k})
+	g := guest{t, start(t, qemu.Machine{Arch: "amd64", Kernel: k})}
+	g.expect(`(?m)^= ready$`)
 	g.Console.Send("restart\n")
 	g.expect(`(?m)^= ready$`)
-	g.Kill()
 
-	g = boot(t, qemu.Machine{Kernel: k, NoReboot: true})
+	g = boot(t, qemu.Machine{Kernel: k}) // without reboots
 	g.Console.Send("restart\n")
 	if err := g.Wait(); err != nil {
 		t.Error(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -66,9 +67,18 @@ func (p probe) kvm(ctx context.Context, a arch, binary string) (Accel, error) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return Accel{TCG, fmt.Sprintf("/dev/kvm opens, but a tiny guest hung in it for %s, as happens inside some virtual machines", probeTime)}, nil
 	case status != p.status:
-		return Accel{TCG, fmt.Sprintf("/dev/kvm opens, but a tiny guest failed in it: %v", err)}, nil
+		return Accel{TCG, "/dev/kvm opens, but a tiny guest failed in it: " + firstLine(err)}, nil
 	}
 	return Accel{KVM, fmt.Sprintf("a tiny guest ran in it within %s", time.Since(start).Round(time.Millisecond))}, nil
+}
+
+// firstLine is where QEMU says what happened; the rest is for its authors.
+func firstLine(err error) string {
+	if err == nil {
+		return "it did something else than it should"
+	}
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
 }
 
 // run starts the guest and returns QEMU's exit status and what explains it.
@@ -81,12 +91,8 @@ func (p probe) run(ctx context.Context, a arch, binary, accel string) (int, erro
 	if err != nil {
 		return -1, err
 	}
-	cpu := a.emulated
-	if accel == KVM {
-		cpu = "host"
-	}
 	c.add("-nodefaults", "-no-user-config", "-display", "none", "-machine", a.machine,
-		"-accel", accel, "-cpu", cpu, "-m", "64M", "-kernel", kernel)
+		"-accel", accel, "-cpu", a.cpu(accel), "-m", "64M", "-kernel", kernel)
 	c.add(p.args...)
 	q := newProcess(ctx, binary, c)
 	q.cmd.Args = append(q.cmd.Args, c.args...)

@@ -67,6 +67,7 @@ func TestBuildRefuses(t *testing.T) {
 		{"stub with a tail", func(c *uki.Config) { c.Stub = tree.Bytes(append(bytes.Clone(stub), 1)) }, "stub: has 1 bytes after its last section"},
 		{"small headers", func(c *uki.Config) { c.Stub = patched(stub, opt+60, 0, 2) }, "stub: has room for 0 more section headers, 5 are needed"},
 		{"unaligned stub", func(c *uki.Config) { c.Stub = patched(stub, opt+240+20, 1) }, "stub: has an unaligned section .text"},
+		{"overlapping stub", func(c *uki.Config) { c.Stub = patched(stub, opt+240+40+20, 0x00, 0x0e, 0x01) }, "stub: has section .rodata in an unexpected place"},
 		{"no kernel", func(c *uki.Config) { c.Kernel = nil }, "kernel: none given"},
 		{"text as kernel", func(c *uki.Config) { c.Kernel = tree.String("no kernel") }, "kernel: is no EFI program: it does not start with MZ"},
 		{"gzip kernel", func(c *uki.Config) { c.Kernel = tree.String("\x1f\x8b\x08") }, "kernel: is no EFI program: it is compressed with gzip"},
