@@ -3,16 +3,16 @@
 GO       ?= go
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 BUILD    := build
-CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/bocaditos
 export CGO_ENABLED = 0
 
 # What the demo and the tests need of the host, by the names of Debian's
-# packages (12 and 13). hello itself needs apt only.
+# packages (12 and 13).
 DEMO_PACKAGES := qemu-system-x86 ovmf
-TEST_PACKAGES := $(DEMO_PACKAGES) qemu-utils apt-utils gnupg gpgv erofs-utils \
-    cryptsetup-bin dosfstools mtools fdisk gdisk uidmap kmod cpio zstd xz-utils \
-    binutils busybox-static systemd-container sbsigntool python3 python3-pefile \
-    python3-jsonschema
+TEST_PACKAGES := $(DEMO_PACKAGES) qemu-system-arm qemu-efi-aarch64 \
+    apt-utils debian-archive-keyring gpg gpg-agent gpgconf gpgv \
+    systemd systemd-container erofs-utils cryptsetup-bin dosfstools mtools fdisk gdisk \
+    attr libcap2-bin uidmap kmod cpio zstd xz-utils binutils file openssl sbsigntool \
+    python3 python3-pefile python3-jsonschema
 
 .DEFAULT_GOAL := help
 
@@ -56,5 +56,5 @@ release: ## Static, reproducible binaries with their init inside, for amd64 and 
 	@./scripts/release $(VERSION)
 
 .PHONY: clean
-clean: ## Remove build results in the checkout (the cache stays: $(CACHE))
+clean: ## Remove build results in the checkout (the cache stays)
 	rm -rf $(BUILD) dist examples/*/out
