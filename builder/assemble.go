@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"path"
 	"slices"
+	"strings"
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/image"
@@ -104,11 +106,48 @@ func (b *build) addPresets(root *tree.Tree) error {
 	if len(u.Enable)+len(u.Disable) == 0 {
 		return nil
 	}
+	if err := unitsExist(root, u.Enable); err != nil {
+		return err
+	}
 	content, err := preset.Recipe(recipe.Strings(u.Enable), recipe.Strings(u.Disable))
 	if err != nil {
 		return fail(Recipe, fmt.Errorf("units: %w", err), "")
 	}
 	return root.Put(prefix+"/"+preset.RecipePath, tree.NewFile(0o644, tree.String(content), tree.Origin{Pass: "recipe", Rule: "units"}))
+}
+
+// unitsExist refuses to enable a unit that the root does not have: systemctl
+// preset-all would say nothing about it. An instance exists by its template.
+func unitsExist(root *tree.Tree, units []recipe.UnitName) error {
+	have := map[string]bool{}
+	for _, dir := range []string{prefix + "/lib/systemd/system", "/etc/systemd/system"} {
+		if _, n, err := root.Resolve(dir); err == nil {
+			for _, name := range n.Children() {
+				have[name] = true
+			}
+		}
+	}
+	for _, unit := range units {
+		name, suffix := string(unit), path.Ext(string(unit))
+		stem, _, instance := strings.Cut(strings.TrimSuffix(name, suffix), "@")
+		if have[name] || instance && have[stem+"@"+suffix] {
+			continue
+		}
+		var near []string
+		for other := range have {
+			otherStem, _, _ := strings.Cut(strings.TrimSuffix(other, path.Ext(other)), "@")
+			if strings.Contains(stem, otherStem) || strings.Contains(otherStem, stem) {
+				near = append(near, other)
+			}
+		}
+		slices.Sort(near)
+		tip := "add the package that has it to packages.install"
+		if len(near) > 0 {
+			tip = "did you mean " + strings.Join(near[:min(3, len(near))], " or ") + "?"
+		}
+		return fail(Content, fmt.Errorf("units.enable: no package has the unit %s", unit), tip)
+	}
+	return nil
 }
 
 // depends maps each package to those it depends on, by the names of packages

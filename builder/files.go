@@ -18,6 +18,9 @@ func readSource(host, at string) (*tree.Tree, error) {
 	}
 	if info.IsDir() {
 		below, err := tree.ReadDir(host, origin)
+		if err == nil {
+			err = below.Walk(ordinary)
+		}
 		if err != nil || at == "/" {
 			return below, err
 		}
@@ -32,7 +35,17 @@ func readSource(host, at string) (*tree.Tree, error) {
 		return nil, err
 	}
 	t := tree.New()
-	return t, t.Put(at, n)
+	return t, errors.Join(ordinary(at, n), t.Put(at, n))
+}
+
+// ordinary refuses devices, sockets and pipes: that one lies in a checkout is
+// a mistake, or somebody's trap.
+func ordinary(p string, n *tree.Node) error {
+	switch n.Type {
+	case tree.File, tree.Dir, tree.Symlink:
+		return nil
+	}
+	return fmt.Errorf("%s is a %s: only files, directories and links can go into an image", p, n.Type)
 }
 
 // addFiles puts the recipe's files into the root. A file that would replace

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -38,6 +39,11 @@ func openOutput(dir, id, version string) (*outputDir, error) {
 		return nil, fmt.Errorf("lock the output directory: %w", err)
 	}
 	o.lock = lock
+	sweepOutputs(dir)
+	if info, err := os.Lstat(o.final); err == nil && !info.IsDir() {
+		o.close()
+		return nil, fmt.Errorf("%s is there already and is no directory", o.final)
+	}
 	if err := os.RemoveAll(o.partial); err != nil {
 		o.close()
 		return nil, err
@@ -47,6 +53,21 @@ func openOutput(dir, id, version string) (*outputDir, error) {
 		return nil, err
 	}
 	return o, nil
+}
+
+// sweepOutputs removes what killed builds of other images and versions left
+// in dir: partial directories whose lock nobody holds.
+func sweepOutputs(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, ".*.partial"))
+	for _, partial := range left {
+		lock, err := cachefile.TryLock(strings.TrimSuffix(partial, ".partial") + ".lock")
+		if err != nil {
+			continue // at work
+		}
+		os.RemoveAll(partial)
+		os.Remove(lock.Name())
+		lock.Close()
+	}
 }
 
 // close gives up what was not committed.

@@ -32,7 +32,9 @@ func pkg(t *testing.T, name string, files map[string]string) *pkgs.Package {
 }
 
 func TestMergePackages(t *testing.T) {
-	base := func() *pkgs.Package { return pkg(t, "zz-base-files", map[string]string{"/bin": "→ usr/bin", "/usr/bin/base": ""}) }
+	base := func() *pkgs.Package {
+		return pkg(t, "zz-base-files", map[string]string{"/bin": "→ usr/bin", "/usr/bin/base": ""})
+	}
 	for _, c := range []struct {
 		name     string
 		packages []*pkgs.Package
@@ -117,6 +119,7 @@ func TestAddFiles(t *testing.T) {
 		{"over a package's file", `path = "/etc/issue"` + "\n" + `content = "mine"`, nil, "/etc/issue: package base and recipe (files \"/etc/issue\") disagree about its content"},
 		{"over a package's file, meant", `path = "/etc/issue"` + "\n" + `content = "mine"` + "\nreplace = true", []string{"/etc/issue: file 0644 3fd30542"}, ""},
 		{"a file as the root", `path = "/"` + "\n" + `source = "script"`, nil, "script is not a directory"},
+		{"a device", `path = "/x"` + "\n" + `source = "/dev/null"`, nil, "/x is a char: only files, directories and links"},
 		{"a source that is not there", `path = "/x"` + "\n" + `source = "none"`, nil, "none: no such file or directory"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -252,9 +255,38 @@ func TestOutputIsWholeOrNotThere(t *testing.T) {
 	if got, _ := os.ReadFile(filepath.Join(dir, "x_1/f")); string(got) != "second" || ls() != "x_1" {
 		t.Errorf("got %q in %s", got, ls())
 	}
+	// A killed build of another version.
+	os.Mkdir(filepath.Join(dir, ".x_0.partial"), 0o700)
+	os.WriteFile(filepath.Join(dir, ".x_0.lock"), nil, 0o600)
 	make("fourth", true)
 	if got, _ := os.ReadFile(filepath.Join(dir, "x_1/f")); string(got) != "fourth" || ls() != "x_1" {
 		t.Errorf("got %q in %s", got, ls())
+	}
+}
+
+func TestOutputDoesNotReplaceAFile(t *testing.T) {
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "x_1"), []byte("precious"), 0o600)
+	if _, err := openOutput(dir, "x", "1"); err == nil || !strings.Contains(err.Error(), "is no directory") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestUnitsMustExist(t *testing.T) {
+	root := pkg(t, "p", map[string]string{"/usr/lib/systemd/system/ssh.service": "", "/usr/lib/systemd/system/getty@.service": ""}).Tree
+	for unit, want := range map[string]string{
+		"ssh.service":        "",
+		"getty@tty2.service": "",
+		"sshd.service":       "no package has the unit sshd.service",
+		"getty.service":      "no package has the unit getty.service",
+	} {
+		err := unitsExist(root, []recipe.UnitName{recipe.UnitName(unit)})
+		if (err == nil) != (want == "") || err != nil && err.Error() != "units.enable: "+want {
+			t.Errorf("%s: %v", unit, err)
+		}
+	}
+	if err := unitsExist(root, []recipe.UnitName{"sshd.service"}); err.(*Failure).Hint() != "did you mean ssh.service?" {
+		t.Errorf("hint %q", err.(*Failure).Hint())
 	}
 }
 

@@ -5,13 +5,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // ReadDir builds a tree from a directory on the host. Everything is owned by
 // root and has no extended attributes: what a checkout or an editor left there
 // is not meant for an image. Directories and executables get mode 0755, other
-// files 0644, so the umask that made them does not matter either. Devices,
-// sockets and pipes are refused.
+// files 0644, so the umask that made them does not matter either.
 func ReadDir(dir string, origin Origin) (*Tree, error) {
 	t := New()
 	t.root.History = []Origin{origin}
@@ -35,8 +35,8 @@ func ReadDir(dir string, origin Origin) (*Tree, error) {
 	return t, nil
 }
 
-// ReadHost makes a node of one file, link or (without its entries) directory
-// on the host, with the same owners and modes as ReadDir.
+// ReadHost makes a node of one file, link, (without its entries) directory
+// or special file on the host, with the same owners and modes as ReadDir.
 func ReadHost(file string, origin Origin) (*Node, error) {
 	info, err := os.Lstat(file)
 	if err != nil {
@@ -56,5 +56,18 @@ func ReadHost(file string, origin Origin) (*Node, error) {
 		c, err := HostFile(file)
 		return NewFile(mode, c, origin), err
 	}
-	return nil, fmt.Errorf("%s: %s: only files, directories and links can go into an image", file, info.Mode().Type())
+	n := &Node{Type: Socket, Mode: 0o644, History: []Origin{origin}}
+	switch st, ok := info.Sys().(*syscall.Stat_t); {
+	case info.Mode()&fs.ModeNamedPipe != 0:
+		n.Type = FIFO
+	case info.Mode()&fs.ModeDevice != 0 && ok:
+		n.Type = BlockDevice
+		if info.Mode()&fs.ModeCharDevice != 0 {
+			n.Type = CharDevice
+		}
+		// The kernel's encoding of device numbers, see makedev(3).
+		n.Major = uint32(st.Rdev>>8&0xfff | st.Rdev>>32&^0xfff)
+		n.Minor = uint32(st.Rdev&0xff | st.Rdev>>12&0xffffff00)
+	}
+	return n, nil
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/bocaditos/bocaditos/tree"
@@ -293,5 +294,27 @@ func TestContentNamedByItself(t *testing.T) {
 	}
 	if got, err := tree.ReadAll(a.Lookup("/x").Content); err != nil || string(got) != "same" {
 		t.Errorf("content %q, %v", got, err)
+	}
+}
+
+func TestReadDir(t *testing.T) {
+	dir := t.TempDir()
+	os.WriteFile(filepath.Join(dir, "data"), []byte("x"), 0o600)
+	os.WriteFile(filepath.Join(dir, "tool"), []byte("x"), 0o700)
+	os.Symlink("tool", filepath.Join(dir, "link"))
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "/: dir 0755\n/data: file 0644 2d711642\n/link: symlink tool\n/pipe: fifo 0644\n/tool: file 0755 2d711642\n"
+	tr, err := tree.ReadDir(dir, pkgA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := text(t, tr); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	null, err := tree.ReadHost("/dev/null", pkgA)
+	if err != nil || null.Type != tree.CharDevice || null.Major != 1 || null.Minor != 3 {
+		t.Errorf("/dev/null is %+v, %v", null, err)
 	}
 }
