@@ -173,9 +173,9 @@ func depends(packages []*pkgs.Package) map[string][]string {
 	return edges
 }
 
-// checkPrograms refuses an image in which an enabled unit would start a program
-// that is not there. Units that nothing starts, and lines whose failure systemd
-// ignores, are worth a warning at most.
+// checkPrograms refuses an image in which an enabled unit would start a
+// program that is not there. Units that nothing starts do not count, and a line
+// whose failure systemd ignores ("-") is a note: nobody has to act on it.
 func (b *build) checkPrograms(root *tree.Tree, report *unitfixup.Report) error {
 	enabled := map[string]bool{}
 	for _, file := range systemd.Enabled(root, prefix, "default.target") {
@@ -186,7 +186,7 @@ func (b *build) checkPrograms(root *tree.Tree, report *unitfixup.Report) error {
 		switch {
 		case !enabled[l.File]:
 		case l.Optional:
-			b.warn("%s", l)
+			b.Report(Event{Type: Note, Text: fmt.Sprintf("%s:%d: %s is not in the image; systemd ignores that here", l.File, l.LineNo, l.Program)})
 		default:
 			fatal = append(fatal, l.String())
 		}

@@ -60,6 +60,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 	if r := b.upToDate(in); r != nil {
+		b.Report(Event{Type: Done, Text: r.Dir, Cached: true})
 		return r, nil
 	}
 	out, err := openOutput(b.outDir, string(b.recipe.ID), string(b.recipe.Version))
@@ -67,6 +68,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, fail(Output, err, "choose another directory with --output or output.directory")
 	}
 	defer out.close()
+	if err := b.trySandbox(ctx); err != nil {
+		return nil, err
+	}
 	if err := b.fetch(ctx, lock); err != nil {
 		return nil, err
 	}
@@ -89,6 +93,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, fail(Output, err, "")
 	}
 	b.remember(in, out.final, m)
+	b.Report(Event{Type: Done, Text: out.final})
 	return &Result{Manifest: m, Dir: out.final}, nil
 }
 

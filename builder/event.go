@@ -10,6 +10,7 @@ const (
 	StageEnd   EventType = "end"      // the stage is over after Seconds; Text may say what came of it
 	Warning    EventType = "warning"  // something a person should look at
 	Note       EventType = "note"     // something worth knowing, such as why a step ran again
+	Done       EventType = "done"     // the image is whole, in the directory Text
 )
 
 // An Event is progress of a build, for a terminal, a log or a machine. As JSON

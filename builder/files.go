@@ -78,7 +78,15 @@ func (b *build) addFiles(root *tree.Tree) error {
 			}
 			return tree.Refuse
 		}
-		if errs := root.Merge(t, rule); errs != nil {
+		var errs []error
+		for _, err := range root.Merge(t, rule) {
+			var c *tree.Conflict
+			if errors.As(err, &c) {
+				err = fmt.Errorf("%s ships %s, with another %s", c.Have.Origin(), c.Path, c.Field)
+			}
+			errs = append(errs, err)
+		}
+		if errs != nil {
 			return fail(Content, fmt.Errorf("files %q: %w", f.Path, errors.Join(errs...)), "add replace = true if that is what you want")
 		}
 	}

@@ -21,6 +21,7 @@ type outputDir struct {
 	final   string // OUT/ID_VERSION
 	partial string // OUT/.ID_VERSION.partial, this build's alone while lock is held
 	lock    *os.File
+	made    string // OUT, if it was not there before
 }
 
 // openOutput makes the partial directory. Only one build at a time may write
@@ -28,6 +29,9 @@ type outputDir struct {
 func openOutput(dir, id, version string) (*outputDir, error) {
 	name := id + "_" + version
 	o := &outputDir{final: filepath.Join(dir, name), partial: filepath.Join(dir, "."+name+".partial")}
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		o.made = dir
+	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("make the output directory: %w", err)
 	}
@@ -75,6 +79,9 @@ func (o *outputDir) close() {
 	os.RemoveAll(o.partial)
 	os.Remove(o.lock.Name())
 	o.lock.Close()
+	if o.made != "" {
+		os.Remove(o.made) // fails unless it is empty
+	}
 }
 
 // path is where a file is written before it is committed.

@@ -104,9 +104,13 @@ func (b *build) fetch(ctx context.Context, lock *pkgs.Lock) error {
 			if first.TotalBytes == 0 {
 				first = e
 			}
+			moved := e.Bytes != last.Bytes
 			last = e
 			if e.Retry != nil {
 				b.warn("trying again: %v", e.Retry)
+				return
+			}
+			if !moved {
 				return
 			}
 			b.Report(Event{Type: Progress, Stage: "fetch", Done: e.Bytes, Total: e.TotalBytes, Unit: "bytes"})

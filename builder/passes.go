@@ -120,6 +120,21 @@ func (b *build) runPasses(ctx context.Context, root *tree.Tree, commands []sandb
 	return results, nil
 }
 
+// trySandbox finds out whether tools can be run at all on this machine, before
+// anything is downloaded.
+func (b *build) trySandbox(ctx context.Context) error {
+	if err := os.MkdirAll(b.CacheDir, 0o777); err != nil {
+		return fail(Host, err, "choose another cache with --cache")
+	}
+	dir, err := os.MkdirTemp(b.CacheDir, "try-*")
+	if err != nil {
+		return fail(Host, err, "choose another cache with --cache")
+	}
+	defer sandbox.Remove(dir)
+	_, err = sandbox.Run(ctx, tree.New(), nil, sandbox.Options{Dir: dir})
+	return fail(Host, err, "bocaditos doctor says what this machine lacks")
+}
+
 const partialPrefix = ".partial-"
 
 // sweep removes what killed builds left: partial results whose lock nobody

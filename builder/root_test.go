@@ -116,7 +116,7 @@ func TestAddFiles(t *testing.T) {
 		{"a directory", `path = "/opt"` + "\n" + `source = "overlay"`, []string{"/opt/etc/app.conf: file 0644 2e7d2c03", "/opt/etc: dir 0755"}, ""},
 		{"a directory over the root", `path = "/"` + "\n" + `source = "overlay"`, []string{"/etc/app.conf: file 0644 2e7d2c03", "/etc/issue: file 0644 db31791e"}, ""},
 		{"a link", `path = "/l"` + "\n" + `symlink = "etc"`, []string{"/l: symlink etc"}, ""},
-		{"over a package's file", `path = "/etc/issue"` + "\n" + `content = "mine"`, nil, "/etc/issue: package base and recipe (files \"/etc/issue\") disagree about its content"},
+		{"over a package's file", `path = "/etc/issue"` + "\n" + `content = "mine"`, nil, "files \"/etc/issue\": package base ships /etc/issue, with another content"},
 		{"over a package's file, meant", `path = "/etc/issue"` + "\n" + `content = "mine"` + "\nreplace = true", []string{"/etc/issue: file 0644 3fd30542"}, ""},
 		{"a file as the root", `path = "/"` + "\n" + `source = "script"`, nil, "script is not a directory"},
 		{"a device", `path = "/x"` + "\n" + `source = "/dev/null"`, nil, "/x is a char: only files, directories and links"},

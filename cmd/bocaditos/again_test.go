@@ -120,7 +120,7 @@ func TestEventsAsJSON(t *testing.T) {
 			if e.Stage != running || e.Done > e.Total || e.Unit == "" {
 				t.Errorf("while %s runs: %s", running, line)
 			}
-		case builder.Note, builder.Warning:
+		case builder.Note, builder.Warning, builder.Done:
 			if e.Text == "" || e.Stage != "" {
 				t.Errorf("what is that to say: %s", line)
 			}
@@ -131,14 +131,14 @@ func TestEventsAsJSON(t *testing.T) {
 	if got, want := strings.Join(ended, " "), "fetch unpack merge fixup passes root initrd uki outputs"; got != want || running != "" {
 		t.Errorf("these stages ended: %s, want %s; still running: %q", got, want, running)
 	}
-	for _, kind := range []builder.EventType{builder.Progress, builder.Note, builder.Warning} {
+	for _, kind := range []builder.EventType{builder.Progress, builder.Note, builder.Done} {
 		if seen[kind] == 0 {
 			t.Errorf("no event of type %q", kind)
 		}
 	}
 
 	r = bocaditos(t, "build", "--json", p.dir).wants(t, exitOK)
-	if want := `{"type":"note","text":"` + p.image() + ` is up to date"}` + "\n"; r.stdout != want {
+	if want := `{"type":"note","text":"` + p.image() + ` is up to date"}` + "\n" + `{"type":"done","cached":true,"text":"` + p.image() + `"}` + "\n"; r.stdout != want {
 		t.Errorf("a build with nothing to do says %q, want %q", r.stdout, want)
 	}
 }

@@ -84,7 +84,7 @@ default is the date of the newest Release in the lock.
 			if s := os.Getenv("SOURCE_DATE_EPOCH"); s != "" {
 				epoch, err := strconv.ParseInt(s, 10, 64)
 				if err != nil || epoch < 0 {
-					return &usageError{fmt.Errorf("SOURCE_DATE_EPOCH=%q is not a number of seconds", s)}
+					return &usageError{fmt.Errorf("SOURCE_DATE_EPOCH=%q is not a number of seconds", s), "bocaditos build --help"}
 				}
 				o.Epoch = &epoch
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
@@ -164,5 +165,9 @@ func checkFirmware(context.Context, string) (string, error) {
 
 func checkAccelerator(ctx context.Context, cache string) (string, error) {
 	accel, err := qemu.Probe(ctx, runtime.GOARCH, cache)
-	return accel.Name + ": " + accel.Why, err
+	why, _, _ := strings.Cut(accel.Why, "\n")
+	if accel.Name == qemu.TCG {
+		return "emulation (tcg), which is slow: " + why, err
+	}
+	return accel.Name + ": " + why, err
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,8 +32,14 @@ The image's id is the directory's name unless --id says otherwise.`,
 			}
 			text := recipe.Template(recipe.ID(id), recipe.Arch(arch))
 			file := filepath.Join(dir, recipe.FileName)
+			if err := recipe.ID(id).Validate(); err != nil {
+				return &usageError{fmt.Errorf("--id: %w", err), "bocaditos init --help"}
+			}
+			if !slices.Contains(recipe.Arch("").Enum(), arch) {
+				return &usageError{fmt.Errorf("--arch %q: want %s", arch, strings.Join(recipe.Arch("").Enum(), " or ")), "bocaditos init --help"}
+			}
 			if _, err := recipe.Parse(file, []byte(text)); err != nil {
-				return &usageError{err} // --id or --arch is not valid
+				return err
 			}
 			if err := os.MkdirAll(dir, 0o777); err != nil {
 				return err
@@ -59,6 +66,7 @@ The image's id is the directory's name unless --id says otherwise.`,
 	}
 	cmd.Flags().StringVar(&id, "id", "", "the image's id")
 	cmd.Flags().StringVar(&arch, "arch", string(recipe.HostArch()), "architecture of the image: x86-64 or arm64")
+	cmd.RegisterFlagCompletionFunc("arch", cobra.FixedCompletions(recipe.Arch("").Enum(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

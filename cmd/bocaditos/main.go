@@ -48,6 +48,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return exitOK
 	}
+	if isTerminal(stderr) {
+		fmt.Fprint(stderr, "\r\x1b[K") // over a bar or an echoed ^C
+	}
 	if ctx.Err() != nil {
 		fmt.Fprintln(stderr, "bocaditos: interrupted; nothing was left behind")
 		return exitInterrupted
@@ -68,12 +71,16 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return exitFailure
 }
 
-// usageError is a mistake in the command line.
-type usageError struct{ err error }
+// usageError is a mistake in the command line, with the command that explains
+// how it is meant.
+type usageError struct {
+	err  error
+	hint string
+}
 
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
-func (e *usageError) Hint() string  { return "bocaditos --help lists the commands and their options" }
+func (e *usageError) Hint() string  { return e.hint }
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
@@ -97,12 +104,12 @@ tools prepare the root offline; no maintainer script is ever run.
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				err = fmt.Errorf("unknown command %q, did you mean %q?", args[0], near[0])
 			}
-			return &usageError{err}
+			return &usageError{err, "bocaditos --help"}
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SuggestionsMinimumDistance = 2
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath() + " --help"} })
 	root.AddCommand(
 		newBuild(), newRun(), newInit(), newLock(), newUpdate(),
 		newWhy(), newCheck(), newFixup(), newDoctor(), newMan(), newSchema(),
@@ -111,7 +118,7 @@ tools prepare the root offline; no maintainer script is ever run.
 		if check := c.Args; check != nil {
 			c.Args = func(cmd *cobra.Command, args []string) error {
 				if err := check(cmd, args); err != nil {
-					return &usageError{fmt.Errorf("%s: %w", cmd.CommandPath(), err)}
+					return &usageError{fmt.Errorf("%w, want %s", err, cmd.UseLine()), cmd.CommandPath() + " --help"}
 				}
 				return nil
 			}

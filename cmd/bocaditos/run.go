@@ -40,8 +40,8 @@ With --until the console is printed, nothing is typed, and QEMU ends as soon
 as the pattern has matched.`,
 		Example: `  bocaditos run
   bocaditos run out/hello_1 --boot kernel --memory 2G
-  bocaditos run --forward 8080:80 --credential system.hostname=box
-  bocaditos run --credential passwd.hashed-password.root=@hash.txt`,
+  bocaditos run --forward 8080:80
+  bocaditos run --credential system.hostname=box --credential script=@file`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			at := "."
@@ -61,8 +61,8 @@ as the pattern has matched.`,
 			}
 			in, okIn := cmd.InOrStdin().(*os.File)
 			out, okOut := cmd.OutOrStdout().(*os.File)
-			if !okIn || !okOut {
-				return errors.New("the console needs a terminal; --until does not")
+			if !okIn || !okOut || !isTerminal(in) || !isTerminal(out) {
+				return &usageError{errors.New("the console needs a terminal on standard input and output"), "--until PATTERN runs without one"}
 			}
 			machine.Terminal = &qemu.Terminal{In: in, Out: out}
 			fmt.Fprintf(cmd.ErrOrStderr(), "booting %s_%s (%s); Ctrl-A X ends it\n", m.ID, m.Version, machine.Accel)
@@ -82,6 +82,9 @@ as the pattern has matched.`,
 	cmd.Flags().BoolVar(&f.persistent, "persistent", false, "write what the guest writes into the disk image")
 	cmd.Flags().StringVar(&f.until, "until", "", "print the console until this regular expression matches, then end")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long --until waits")
+	for flag, values := range map[string][]string{"boot": {"uefi", "kernel"}, "accel": {"auto", qemu.KVM, qemu.TCG}} {
+		cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
 	cmd.Flags().StringVar(&f.cache, "cache", "", "cache directory (default $XDG_CACHE_HOME/bocaditos)")
 	return cmd
 }
@@ -92,7 +95,10 @@ func (f *runFlags) machine(ctx context.Context, dir string, m *image.Manifest) (
 		Name: m.ID, Arch: map[string]string{"x86-64": "amd64", "arm64": "arm64"}[m.Architecture],
 		CPUs: f.cpus, Network: qemu.UserNetwork,
 	}
-	usage := func(err error) (qemu.Machine, error) { return machine, &usageError{err} }
+	usage := func(err error) (qemu.Machine, error) { return machine, &usageError{err, "bocaditos run --help"} }
+	if f.cpus < 1 {
+		return usage(fmt.Errorf("--cpus %d: want at least 1", f.cpus))
+	}
 	if machine.Memory, err = qemu.ParseMemory(f.memory); err != nil {
 		return usage(err)
 	}
@@ -123,7 +129,7 @@ func (f *runFlags) machine(ctx context.Context, dir string, m *image.Manifest) (
 	case "uefi":
 		uefi, err := qemu.FindUEFI(machine.Arch)
 		if err != nil {
-			return machine, err
+			return machine, lacking(err)
 		}
 		machine.UEFI = &uefi
 	case "kernel":
@@ -153,16 +159,24 @@ func (f *runFlags) accelerator(ctx context.Context, arch string) (string, error)
 			return "", err
 		}
 		accel, err := qemu.Probe(ctx, arch, cache)
-		return accel.Name, err
+		return accel.Name, lacking(err)
 	}
-	return "", &usageError{fmt.Errorf("--accel %q: want auto, kvm or tcg", f.accel)}
+	return "", &usageError{fmt.Errorf("--accel %q: want auto, kvm or tcg", f.accel), "bocaditos run --help"}
+}
+
+// lacking classifies an error about what this host does not have.
+func lacking(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &builder.Failure{Class: builder.Host, Err: err, Tip: "bocaditos doctor says what this machine lacks"}
 }
 
 // runUntil boots without a terminal, shows the console and sums up.
 func (f *runFlags) runUntil(cmd *cobra.Command, machine qemu.Machine, dir string, m *image.Manifest) error {
 	pattern, err := regexp.Compile(f.until)
 	if err != nil {
-		return &usageError{fmt.Errorf("--until: %w", err)}
+		return &usageError{fmt.Errorf("--until: %w", err), "bocaditos run --help"}
 	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
@@ -187,6 +201,6 @@ func (f *runFlags) runUntil(cmd *cobra.Command, machine qemu.Machine, dir string
 			fmt.Fprintf(out, "  %-9s  %s\n", kind, builder.FormatBytes(a.Size))
 		}
 	}
-	fmt.Fprintf(out, "To log in to a terminal of it: bocaditos run %s\n", dir)
+	fmt.Fprintf(out, "To have its console on your terminal: bocaditos run %s\n", dir)
 	return nil
 }

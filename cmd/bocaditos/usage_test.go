@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-const hintUsage = "\n  hint: bocaditos --help lists the commands and their options\n"
+const hintUsage = "\n  hint: bocaditos "
 
 func TestUsageMistakes(t *testing.T) {
 	for _, c := range []struct {
@@ -23,9 +23,9 @@ func TestUsageMistakes(t *testing.T) {
 		{[]string{"frobnicate"}, `unknown command "frobnicate"` + "\n"},
 		{[]string{"build", "--locekd"}, "unknown flag: --locekd"},
 		{[]string{"--frob"}, "unknown flag: --frob"},
-		{[]string{"build", "a", "b"}, "bocaditos build: accepts at most 1 arg(s), received 2"},
-		{[]string{"why"}, "bocaditos why: accepts 1 arg(s), received 0"},
-		{[]string{"fixup"}, "bocaditos fixup: accepts 1 arg(s), received 0"},
+		{[]string{"build", "a", "b"}, "accepts at most 1 arg(s), received 2, want bocaditos build [RECIPE] [flags]"},
+		{[]string{"why"}, "accepts 1 arg(s), received 0, want bocaditos why PATH [flags]"},
+		{[]string{"fixup"}, "accepts 1 arg(s), received 0, want bocaditos fixup DIR [flags]"},
 		{[]string{"run", "--cpus", "many"}, `invalid argument "many" for "--cpus"`},
 		{[]string{"build", "--output"}, "flag needs an argument: --output"},
 	} {
@@ -37,7 +37,7 @@ func TestUsageMistakes(t *testing.T) {
 	// Mistakes in a flag's value are found before anything starts.
 	at := built(t).image()
 	for _, args := range [][]string{
-		{"--boot", "bios"}, {"--accel", "warp"}, {"--memory", "much"}, {"--forward", "x"}, {"--credential", "x"}, {"--until", "("},
+		{"--boot", "bios"}, {"--accel", "warp"}, {"--memory", "much"}, {"--forward", "x"}, {"--credential", "x"}, {"--until", "("}, {"--cpus", "0"},
 	} {
 		bocaditos(t, append([]string{"run", at}, args...)...).wants(t, exitUsage, args[1], hintUsage)
 	}
