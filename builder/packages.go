@@ -1,12 +1,14 @@
 package builder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -131,10 +133,11 @@ func (b *build) unpack(ctx context.Context, lock *pkgs.Lock) (map[string][]*pkgs
 		progress := make(chan struct{}, 1)
 		progress <- struct{}{}
 		g, ctx := errgroup.WithContext(ctx)
-		g.SetLimit(runtime.GOMAXPROCS(0))
-		for i, locked := range lock.Packages {
+		// One more than processors, because each waits for the disk, too.
+		g.SetLimit(runtime.GOMAXPROCS(0) + 1)
+		for _, i := range largestFirst(lock.Packages) {
 			g.Go(func() (err error) {
-				if opened[i], err = b.source.Open(ctx, locked); err != nil {
+				if opened[i], err = b.source.Open(ctx, lock.Packages[i]); err != nil {
 					return fail(Packages, err, "")
 				}
 				n := done.Add(1)
@@ -156,4 +159,15 @@ func (b *build) unpack(ctx context.Context, lock *pkgs.Lock) (map[string][]*pkgs
 		}
 	}
 	return sets, nil
+}
+
+// largestFirst is the order to unpack in, as indexes: a large package that
+// came last would keep one processor busy while the others have nothing to do.
+func largestFirst(packages []pkgs.Locked) []int {
+	order := make([]int, len(packages))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(packages[j].Size, packages[i].Size) })
+	return order
 }

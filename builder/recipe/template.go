@@ -61,7 +61,7 @@ release = "trixie"
 
 [kernel]
 #package = "linux-image-amd64"
-command_line = ["console=tty0", "console=%s", "quiet"]
+command_line = ["console=tty0", "console=%s", "quiet", "systemd.show_status=true"]
 
 # Units that start, or do not, in spite of what the packages say.
 [units]
