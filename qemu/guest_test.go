@@ -13,6 +13,7 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 
+	"github.com/bocaditos/bocaditos/internal/debiantest"
 	"github.com/bocaditos/bocaditos/qemu"
 )
 
@@ -26,16 +27,16 @@ func linux(t *testing.T, arch string, modules ...string) *qemu.Kernel {
 	init := filepath.Join(dir, "init")
 	build := exec.Command("go", "build", "-o", init, "./testdata/init")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH="+arch)
-	output(t, build)
+	debiantest.Output(t, build)
 	files := map[string]string{"init": init}
-	pkg := unpacked(t, arch, "linux-image-cloud-"+arch)
+	pkg := debiantest.Unpacked(t, arch, "linux-image-cloud-"+arch)
 	for i, m := range modules {
 		found, _ := filepath.Glob(filepath.Join(pkg, "usr/lib/modules/*/kernel", m+".ko.xz"))
 		if len(found) != 1 {
 			t.Fatalf("module %s: found %d", m, len(found))
 		}
 		file := filepath.Join(dir, filepath.Base(m))
-		if err := os.WriteFile(file, []byte(run(t, "xz", "-dc", found[0])), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(debiantest.Run(t, "xz", "-dc", found[0])), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		files["modules/"+string(rune('a'+i))+".ko"] = file

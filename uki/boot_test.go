@@ -10,11 +10,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bocaditos/bocaditos/internal/debiantest"
 	"github.com/bocaditos/bocaditos/tree"
 )
 
 func TestObjdumpReadsIt(t *testing.T) {
-	out := run(t, "objdump", "-h", write(t, "uki", build(t, config(t, "amd64"))))
+	out := debiantest.Run(t, "objdump", "-h", write(t, "uki", build(t, config(t, "amd64"))))
 	for _, name := range []string{".sdmagic", ".osrel", ".cmdline", ".uname", ".linux", ".initrd"} {
 		if !strings.Contains(out, " "+name+" ") {
 			t.Errorf("no section %s in:\n%s", name, out)
@@ -28,8 +29,8 @@ func TestCanBeSigned(t *testing.T) {
 	key, cert := newKey(t, dir)
 	out := filepath.Join(dir, "signed")
 	unsigned := write(t, "uki", read(t, image))
-	run(t, "sbsign", "--key", key, "--cert", cert, "--output", out, unsigned)
-	run(t, "sbverify", "--cert", cert, out)
+	debiantest.Run(t, "sbsign", "--key", key, "--cert", cert, "--output", out, unsigned)
+	debiantest.Run(t, "sbverify", "--cert", cert, out)
 
 	data := read(t, hostFile(t, out))
 	at := bytes.Index(data, []byte("console=ttyS0"))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bocaditos/bocaditos/internal/debiantest"
 	"github.com/bocaditos/bocaditos/tree"
 	"github.com/bocaditos/bocaditos/uki"
 )
@@ -44,9 +45,9 @@ func TestBuildRefuses(t *testing.T) {
 		return tree.Bytes(data)
 	}
 	opt := optionalHeader(t, stub)
-	addon := hostFile(t, unpacked(t, "amd64", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/addonx64.efi.stub")
-	ia32 := hostFile(t, unpacked(t, "i386", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/linuxia32.efi.stub")
-	boot := hostFile(t, unpacked(t, "amd64", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+	addon := hostFile(t, debiantest.Unpacked(t, "amd64", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/addonx64.efi.stub")
+	ia32 := hostFile(t, debiantest.Unpacked(t, "i386", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/linuxia32.efi.stub")
+	boot := hostFile(t, debiantest.Unpacked(t, "amd64", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/systemd-bootx64.efi")
 
 	for _, tt := range []struct {
 		name   string
@@ -119,14 +120,14 @@ func signed(t *testing.T, program []byte) tree.Content {
 	dir := t.TempDir()
 	key, cert := newKey(t, dir)
 	out := filepath.Join(dir, "signed")
-	run(t, "sbsign", "--key", key, "--cert", cert, "--output", out, write(t, "unsigned", program))
+	debiantest.Run(t, "sbsign", "--key", key, "--cert", cert, "--output", out, write(t, "unsigned", program))
 	return hostFile(t, out)
 }
 
 func newKey(t *testing.T, dir string) (key, cert string) {
 	t.Helper()
 	key, cert = filepath.Join(dir, "key"), filepath.Join(dir, "cert")
-	run(t, "openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-keyout", key, "-out", cert)
+	debiantest.Run(t, "openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-keyout", key, "-out", cert)
 	return key, cert
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bocaditos/bocaditos/internal/debiantest"
 	"github.com/bocaditos/bocaditos/tree"
 	"github.com/bocaditos/bocaditos/uki"
 )
@@ -23,8 +24,8 @@ func config(t testing.TB, arch string) uki.Config {
 	t.Helper()
 	name := map[string]string{"amd64": "linuxx64", "arm64": "linuxaa64"}[arch]
 	return uki.Config{
-		Stub:      hostFile(t, unpacked(t, arch, "systemd-boot-efi"), "usr/lib/systemd/boot/efi", name+".efi.stub"),
-		Kernel:    hostFile(t, unpacked(t, arch, "linux-image-cloud-"+arch), "boot/vmlinuz-*"),
+		Stub:      hostFile(t, debiantest.Unpacked(t, arch, "systemd-boot-efi"), "usr/lib/systemd/boot/efi", name+".efi.stub"),
+		Kernel:    hostFile(t, debiantest.Unpacked(t, arch, "linux-image-cloud-"+arch), "boot/vmlinuz-*"),
 		Initrd:    tree.Bytes(bytes.Repeat([]byte("initrd"), 1000)),
 		Cmdline:   "console=ttyS0 quiet",
 		OSRelease: osRelease,
@@ -75,8 +76,8 @@ func write(t testing.TB, name string, data []byte) string {
 // ukify runs the real one, of Debian 13, on the host's Python.
 func ukify(t testing.TB, args ...string) string {
 	t.Helper()
-	script := filepath.Join(unpacked(t, "amd64", "systemd-ukify"), "usr/lib/systemd/ukify")
-	return run(t, append([]string{"/usr/bin/python3", script}, args...)...)
+	script := filepath.Join(debiantest.Unpacked(t, "amd64", "systemd-ukify"), "usr/lib/systemd/ukify")
+	return debiantest.Run(t, append([]string{"/usr/bin/python3", script}, args...)...)
 }
 
 // extraLine is small: the stub's .sbat section has little room.
@@ -131,7 +132,7 @@ func TestBuildGivesTheBytesOfUkify(t *testing.T) {
 			}
 			if !bytes.Equal(ours, theirs) {
 				t.Errorf("%d bytes, ukify made %d others; ours:\n%s\ntheirs:\n%s", len(ours), len(theirs),
-					run(t, "objdump", "-h", write(t, "ours", ours)), run(t, "objdump", "-h", out))
+					debiantest.Run(t, "objdump", "-h", write(t, "ours", ours)), debiantest.Run(t, "objdump", "-h", out))
 			}
 		})
 	}
@@ -212,7 +213,7 @@ func TestKernelDecidesAboutNXCompat(t *testing.T) {
 
 func TestUname(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
-		dir := unpacked(t, arch, "linux-image-cloud-"+arch)
+		dir := debiantest.Unpacked(t, arch, "linux-image-cloud-"+arch)
 		got, err := uki.Uname(hostFile(t, dir, "boot/vmlinuz-*"))
 		if err != nil {
 			t.Fatal(err)

@@ -1,4 +1,7 @@
-package uki_test
+// Package debiantest gives tests real files of Debian 13: kernels, stubs, tools.
+// They come through the host's apt, verified, and stay in the user's cache. It is
+// for tests only; pkgs/debian is how the program itself gets packages.
+package debiantest
 
 import (
 	"os"
@@ -9,10 +12,10 @@ import (
 	"testing"
 )
 
-// unpacked returns a directory with the content of a package of Debian 13. It
+// Unpacked returns a directory with the content of a package of Debian 13. It
 // is kept in the user's cache, so only the first run downloads. A kernel's
 // metapackage gives the kernel.
-func unpacked(t testing.TB, arch, pkg string) string {
+func Unpacked(t testing.TB, arch, pkg string) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -41,7 +44,7 @@ func unpacked(t testing.TB, arch, pkg string) string {
 	if len(debs) != 1 {
 		t.Fatalf("apt-get download %s made %d files", name, len(debs))
 	}
-	run(t, "dpkg-deb", "-x", debs[0], filepath.Join(tmp, "root"))
+	Run(t, "dpkg-deb", "-x", debs[0], filepath.Join(tmp, "root"))
 	// Another test may have been faster; its result is as good.
 	if err := os.Rename(filepath.Join(tmp, "root"), dir); err != nil && !os.IsExist(err) {
 		t.Fatal(err)
@@ -54,7 +57,7 @@ func unpacked(t testing.TB, arch, pkg string) string {
 func privateApt(t testing.TB, arch, dir string) func(...string) string {
 	t.Helper()
 	var mirror string
-	targets := run(t, "apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)")
+	targets := Run(t, "apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)")
 	for line := range strings.Lines(targets) {
 		if f := strings.Fields(line); len(f) == 3 && f[0] == "Debian" && f[1] == "Debian" {
 			mirror = f[2]
@@ -85,17 +88,18 @@ APT::Architecture "` + arch + `"; APT::Architectures { "` + arch + `"; };
 		t.Helper()
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Dir, cmd.Env = dir, append(os.Environ(), "APT_CONFIG="+dir+"/apt.conf")
-		return output(t, cmd)
+		return Output(t, cmd)
 	}
 }
 
-func run(t testing.TB, args ...string) string {
+// Run runs a program, which must succeed, and returns its standard output.
+func Run(t testing.TB, args ...string) string {
 	t.Helper()
-	return output(t, exec.Command(args[0], args[1:]...))
+	return Output(t, exec.Command(args[0], args[1:]...))
 }
 
-// output runs cmd and returns its standard output.
-func output(t testing.TB, cmd *exec.Cmd) string {
+// Output runs cmd, which must succeed, and returns its standard output.
+func Output(t testing.TB, cmd *exec.Cmd) string {
 	t.Helper()
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
