@@ -76,7 +76,7 @@ func asRoot(job string) error {
 		return fmt.Errorf("make mounts private: %w", withHint(err))
 	}
 	syscall.Umask(0)
-	s := stack{epoch: req.Epoch}
+	s := stack{epoch: req.Epoch, inMemory: req.InMemory}
 	if err := s.base(os.Stdin); err != nil {
 		return err
 	}

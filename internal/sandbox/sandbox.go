@@ -77,7 +77,7 @@ func Run(ctx context.Context, t *tree.Tree, cmds []Command, o Options) (_ []Resu
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 
-	req := request{Epoch: o.Epoch}
+	req := request{Epoch: o.Epoch, InMemory: fitsMemory(t)}
 	for i, c := range cmds {
 		req.Commands = append(req.Commands, Command{Name: c.Name, Args: c.Args, Env: environment(o.Epoch, c.Env)})
 		if len(c.Args) == 0 {
@@ -134,5 +134,6 @@ func changesName(i int) string { return fmt.Sprintf("changes-%d.tar", i) }
 // its changes answers each command.
 type request struct {
 	Epoch    int64
+	InMemory bool // unpack the tree into a tmpfs
 	Commands []Command
 }

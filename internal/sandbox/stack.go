@@ -17,8 +17,9 @@ import (
 // unpacked tree, below it "points", above it one upper for each command.
 // All paths are relative: mount options cannot hold arbitrary ones.
 type stack struct {
-	epoch  int64
-	layers []string // top first
+	epoch    int64
+	inMemory bool
+	layers   []string // top first
 }
 
 // base unpacks the tree from r and prepares the directory for the uppers.
@@ -28,6 +29,11 @@ func (s *stack) base(r io.Reader) error {
 	}
 	for _, name := range mountPoints {
 		if err := makeDirs(0o755, filepath.Join("points", name)); err != nil {
+			return fmt.Errorf("prepare the root: %w", err)
+		}
+	}
+	if s.inMemory {
+		if err := unix.Mount("tmpfs", "lower", "tmpfs", noPowers, "mode=0755"); err != nil {
 			return fmt.Errorf("prepare the root: %w", err)
 		}
 	}
