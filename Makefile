@@ -34,7 +34,7 @@ build: ## Build the command line tool into build/
 .PHONY: test
 test: lint ## Install what the tests need, run all tests
 	@./scripts/ensure-packages $(TEST_PACKAGES)
-	$(GO) test -timeout 80m -p 1 ./...
+	$(GO) test -timeout 80m -p 2 ./...
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
@@ -43,8 +43,8 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 .PHONY: bench
-bench: build ## Measure speed, memory and size; compare with the tools there are
-	@./scripts/ensure-packages $(TEST_PACKAGES) time
+bench: build ## Measure speed, memory and size; MKOSI=1 compares with mkosi
+	@./scripts/ensure-packages $(TEST_PACKAGES) $(if $(MKOSI),mmdebstrap)
 	@./scripts/bench
 
 .PHONY: generate

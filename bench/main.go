@@ -59,13 +59,13 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if o.program, err = filepath.Abs(o.program); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s\n\n", machine())
+	fmt.Fprintln(w, machine())
 	ours, err := newOurs(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer ours.close()
-	theirs, err := newMkosi(ctx, o, w)
+	theirs, err := newMkosi(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -81,6 +81,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 			return err
 		}
 	}
+	fmt.Fprintf(w, "load %s after\n\n", load())
 	printTimes(w, ours, theirs)
 	printStages(w, ours)
 	if err := printSizes(w, ours, theirs); err != nil {
@@ -102,8 +103,13 @@ func machine() string {
 			break
 		}
 	}
-	load, _ := os.ReadFile("/proc/loadavg")
-	one, _, _ := strings.Cut(string(load), " ")
 	kernel, _ := exec.Command("uname", "-sr").Output()
-	return fmt.Sprintf("%d CPUs (%s), %s, load %s before", runtime.NumCPU(), model, bytes.TrimSpace(kernel), one)
+	return fmt.Sprintf("%d CPUs (%s), %s, load %s before", runtime.NumCPU(), model, bytes.TrimSpace(kernel), load())
+}
+
+// load tells a reader whether the machine had other work.
+func load() string {
+	b, _ := os.ReadFile("/proc/loadavg")
+	one, _, _ := strings.Cut(string(b), " ")
+	return one
 }

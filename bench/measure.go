@@ -32,7 +32,7 @@ func measure(ctx context.Context, name string, args ...string) (sample, []byte, 
 	err := cmd.Run()
 	s := sample{wall: time.Since(began)}
 	if err != nil {
-		return s, nil, fmt.Errorf("%s %q: %w\n%s%s", name, args, err, tail(stdout.Bytes()), tail(stderr.Bytes()))
+		return s, nil, fmt.Errorf("run %s: %w\n%s%s", name, err, tail(stdout.Bytes()), tail(stderr.Bytes()))
 	}
 	s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +30,7 @@ type mkosi struct {
 	cold, again samples
 }
 
-func newMkosi(ctx context.Context, o options, w io.Writer) (*mkosi, error) {
+func newMkosi(ctx context.Context, o options) (*mkosi, error) {
 	m := &mkosi{}
 	if m.version = hostMkosi(ctx); m.version == "" {
 		switch {
@@ -52,8 +51,8 @@ func newMkosi(ctx context.Context, o options, w io.Writer) (*mkosi, error) {
 		return nil, err
 	}
 	fmt.Fprintln(os.Stderr, "mkosi: first builds, to fill its caches")
-	for _, args := range [][]string{{}, {"--incremental=yes"}} {
-		if _, err := m.build(ctx, args...); err != nil {
+	for _, incremental := range []bool{false, true} {
+		if _, err := m.build(ctx, incremental, "--cache-only=never"); err != nil {
 			return nil, err
 		}
 	}
@@ -136,7 +135,6 @@ SplitArtifacts=uki,kernel,initrd
 [Build]
 PackageCacheDirectory=%[2]s/packages
 WorkspaceDirectory=%[2]s/workspace
-CacheDirectory=%[2]s/cache
 
 [Content]
 Bootable=yes
@@ -159,7 +157,7 @@ func (m *mkosi) configure(ctx context.Context) error {
 	}
 	m.close()
 	sources := filepath.Join(m.dir, "config/mkosi.sandbox/etc/apt/sources.list.d")
-	for _, sub := range []string{"out", "packages", "workspace", "cache"} {
+	for _, sub := range []string{"out", "packages", "workspace", "cache/cold", "cache/incremental"} {
 		if err := os.MkdirAll(filepath.Join(m.dir, sub), 0o755); err != nil {
 			return err
 		}
@@ -201,9 +199,15 @@ umount -l .
 cd /
 exec "$@"`
 
-// build runs mkosi, which removes the last output itself.
-func (m *mkosi) build(ctx context.Context, args ...string) (sample, error) {
-	command := append([]string{"mkosi", "--directory", m.inside() + "/config", "--force"}, append(args, "build")...)
+// build runs mkosi, which removes the last output itself. It also empties the
+// cache when it is not to use it, so the two ways have one each.
+func (m *mkosi) build(ctx context.Context, incremental bool, arg string) (sample, error) {
+	cache, use := "cold", "no"
+	if incremental {
+		cache, use = "incremental", "yes"
+	}
+	command := []string{"mkosi", "--directory", m.inside() + "/config", "--force", "--cache-directory", m.inside() + "/cache/" + cache,
+		"--incremental=" + use, arg, "build"}
 	if m.root != "" {
 		command = append([]string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", enter, "sh", m.root, m.dir}, command...)
 	}
@@ -216,12 +220,12 @@ func (m *mkosi) round(ctx context.Context) error {
 	if m.missing != "" {
 		return nil
 	}
-	s, err := m.build(ctx, "--cache-only=always")
+	s, err := m.build(ctx, false, "--cache-only=always")
 	if err != nil {
 		return err
 	}
 	m.cold = append(m.cold, s)
-	if s, err = m.build(ctx, "--cache-only=always", "--incremental=yes"); err != nil {
+	if s, err = m.build(ctx, true, "--cache-only=always"); err != nil {
 		return err
 	}
 	m.again = append(m.again, s)
