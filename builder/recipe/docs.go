@@ -24,7 +24,7 @@ func docs() stricttoml.Docs {
 
 		"packages": {Text: "What is installed. Dependencies come along; recommended packages do not."},
 		"packages.source": {
-			Text:    "Where packages come from.",
+			Text:    "Where packages come from. `nix` is not supported yet.",
 			Example: `"debian"`,
 		},
 		"packages.install": {
@@ -67,9 +67,9 @@ func docs() stricttoml.Docs {
 			Example: `["console=ttyS0", "quiet"]`,
 		},
 
-		"units": {Text: "What systemd starts, beyond the presets of the packages."},
+		"units": {Text: "What systemd starts. Its own units follow its own presets; a service of any other package is off unless `enable` names it, so that what is installed only because something depends on it starts nothing and listens to nothing."},
 		"units.enable": {
-			Text:    "Units to enable, as `systemctl enable` does.",
+			Text:    "Units to enable, as `systemctl enable` does. They must be in the image.",
 			Example: `["systemd-networkd.service"]`,
 		},
 		"units.disable": {
