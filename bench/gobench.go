@@ -74,7 +74,9 @@ func benchLine(line string) (string, bool) {
 		case "MB/s":
 			speed = fmt.Sprintf("%.0f MB/s", n)
 		case "B/op":
-			more = append(more, fmt.Sprintf("%.1f MB allocated", n/1e6))
+			if n >= 1e5 { // not what starting another tool takes
+				more = append(more, fmt.Sprintf("%.1f MB allocated", n/1e6))
+			}
 		case "allocs/op":
 		default:
 			more = append(more, fmt.Sprintf("%.4g %s", n, unit))

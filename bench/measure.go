@@ -25,7 +25,7 @@ func measure(ctx context.Context, name string, args ...string) (sample, []byte, 
 	cmd := exec.CommandContext(ctx, name, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	// A second to clean up after an interrupt.
+	// Interrupted, it may clean up before it is killed.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	began := time.Now()
