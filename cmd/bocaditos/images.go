@@ -43,6 +43,14 @@ func findImage(at string) (dir string, m *image.Manifest, err error) {
 	return dir, m, err
 }
 
+// argOrHere is the one optional argument, or the current directory.
+func argOrHere(args []string) string {
+	if len(args) == 0 {
+		return "."
+	}
+	return args[0]
+}
+
 func isNotDir(err error) bool { return strings.Contains(err.Error(), "not a directory") }
 
 // hintError is an error with a way out.
@@ -63,11 +71,7 @@ func newCheck() *cobra.Command {
 The argument is the image's directory, its recipe, or the recipe's directory.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			at := "."
-			if len(args) == 1 {
-				at = args[0]
-			}
-			dir, m, err := findImage(at)
+			dir, m, err := findImage(argOrHere(args))
 			if err != nil {
 				return err
 			}

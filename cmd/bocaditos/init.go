@@ -23,10 +23,7 @@ func newInit() *cobra.Command {
 The image's id is the directory's name unless --id says otherwise.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir := "."
-			if len(args) == 1 {
-				dir = args[0]
-			}
+			dir := argOrHere(args)
 			if id == "" {
 				id = idFrom(dir)
 			}

@@ -44,11 +44,7 @@ as the pattern has matched.`,
   bocaditos run --credential system.hostname=box --credential script=@file`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			at := "."
-			if len(args) == 1 {
-				at = args[0]
-			}
-			dir, m, err := findImage(at)
+			dir, m, err := findImage(argOrHere(args))
 			if err != nil {
 				return err
 			}
