@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -119,10 +120,20 @@ func (d *Document) fail(at span, message, hint string) *Error {
 		end = at.start + i
 	}
 	line := bytes.TrimSuffix(d.data[begin:end], []byte("\r"))
-	e.source = string(line)
+	e.source = secret.ReplaceAllStringFunc(string(line), mask)
 	wrong := d.data[at.start:max(at.start, min(at.end, begin+len(line)))]
 	e.width = max(1, utf8.RuneCount(wrong))
 	return e
+}
+
+// secret is a string whose key says that nobody else should read it: it may
+// stand where it must not, and errors end up in logs.
+var secret = regexp.MustCompile(`(?i)[\w-]*(pass|secret)[\w-]*["']?\s*=\s*("(\\.|[^"\\])*|'[^']*)`)
+
+func mask(assignment string) string {
+	begin := strings.IndexByte(assignment, '=') + 1
+	begin += strings.IndexAny(assignment[begin:], `"'`) + 1
+	return assignment[:begin] + strings.Repeat("*", utf8.RuneCountInString(assignment[begin:]))
 }
 
 // position is the line and column, in characters, of a byte.

@@ -60,7 +60,11 @@ func typeName(t reflect.Type) string {
 	case tableKind:
 		return "table"
 	case arrayKind:
-		return "list of " + typeName(t.Elem()) + "s"
+		name := typeName(t.Elem())
+		if strings.HasSuffix(name, "s") {
+			name += "e"
+		}
+		return "list of " + name + "s"
 	case booleanKind:
 		return "boolean"
 	case integerKind:

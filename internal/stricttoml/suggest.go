@@ -6,12 +6,18 @@ import (
 )
 
 // nearest returns the candidate that a person who typed word probably meant,
-// or "". One mistake in three letters is the limit.
+// or "": one mistake in three letters is the limit, unless word is the first
+// part of it ("password" of "password_hash").
 func nearest(word string, candidates []string) string {
 	best, limit := "", 1+len(word)/3
 	for _, c := range candidates {
 		if n := distance(strings.ToLower(word), c); n <= limit {
 			best, limit = c, n-1
+		}
+	}
+	for _, c := range candidates {
+		if best == "" && len(word) > 3 && strings.HasPrefix(c, strings.ToLower(word)+"_") {
+			best = c
 		}
 	}
 	return best
