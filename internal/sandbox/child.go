@@ -115,6 +115,9 @@ func enter(layers string, argv []string) error {
 	if err := mountRoot("root", layers); err != nil {
 		return err
 	}
+	if err := putCredentials("root" + credentialsDir); err != nil {
+		return fmt.Errorf("hand over credentials: %w", err)
+	}
 	if err := pivot("root"); err != nil {
 		return err
 	}
@@ -137,6 +140,27 @@ func enter(layers string, argv []string) error {
 		return fmt.Errorf("%s: its interpreter or dynamic loader is not in the image", program)
 	}
 	return fmt.Errorf("%s: %w", program, err)
+}
+
+// credentialsDir is where systemd has those of a service: /run is a tmpfs.
+const credentialsDir = "/run/credentials"
+
+func putCredentials(dir string) error {
+	var credentials map[string]string
+	in := os.NewFile(credentialsFD, "credentials")
+	defer in.Close()
+	if err := json.NewDecoder(in).Decode(&credentials); err != nil || len(credentials) == 0 {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	for name, value := range credentials {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(value), 0o400); err != nil {
+			return err
+		}
+	}
+	return os.Setenv("CREDENTIALS_DIRECTORY", credentialsDir)
 }
 
 // lookPath finds the program; the root and PATH are already the image's.

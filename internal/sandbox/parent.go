@@ -23,8 +23,9 @@ const argv0 = "bocaditos-sandbox"
 // exits the kernel kills the rest. PR_SET_PDEATHSIG cannot do this: it follows
 // one thread of the parent, and execve resets it when it grants capabilities.
 const (
-	controlFD = 3 + iota // the parent's request
-	statusFD             // the child's results
+	controlFD     = 3 + iota // the parent's request
+	statusFD                 // the child's results
+	credentialsFD            // a command's credentials, for the last stage
 )
 
 // child is the parent's view of the process in the namespaces.

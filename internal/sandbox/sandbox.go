@@ -23,6 +23,10 @@ type Command struct {
 	Name string   // what messages call it, such as "systemd-sysusers"
 	Args []string // argv; a name without a slash is looked up in the image's PATH
 	Env  []string // added to the fixed environment, KEY=VALUE; the last of a key counts
+
+	// Credentials are files in $CREDENTIALS_DIRECTORY, by name, as systemd
+	// gives them to services (systemd.exec(5)). They never touch a disk.
+	Credentials map[string]string
 }
 
 // Options are common to all commands of a Run.
@@ -79,7 +83,7 @@ func Run(ctx context.Context, t *tree.Tree, cmds []Command, o Options) (_ []Resu
 
 	req := request{Epoch: o.Epoch, InMemory: fitsMemory(t)}
 	for i, c := range cmds {
-		req.Commands = append(req.Commands, Command{Name: c.Name, Args: c.Args, Env: environment(o.Epoch, c.Env)})
+		req.Commands = append(req.Commands, Command{Name: c.Name, Args: c.Args, Env: environment(o.Epoch, c.Env), Credentials: c.Credentials})
 		if len(c.Args) == 0 {
 			return nil, fmt.Errorf("sandbox: command %d (%s) has no program", i, c.Name)
 		}

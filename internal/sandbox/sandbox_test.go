@@ -240,6 +240,23 @@ func TestInside(t *testing.T) {
 	}
 }
 
+func TestCredentials(t *testing.T) {
+	script := `stat -c '%a %n' $CREDENTIALS_DIRECTORY $CREDENTIALS_DIRECTORY/*; cat $CREDENTIALS_DIRECTORY/b`
+	results, err := sandbox.Run(t.Context(), testTree(t), []sandbox.Command{
+		{Name: "with", Args: []string{"sh", "-c", script}, Credentials: map[string]string{"a.x": "1", "b": strings.Repeat("y", 100000)}},
+		{Name: "without", Args: []string{"sh", "-c", `echo "<$CREDENTIALS_DIRECTORY>"; ls -A /run`}},
+	}, sandbox.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"700 /run/credentials\n400 /run/credentials/a.x\n400 /run/credentials/b\n" + strings.Repeat("y", 100000), "<>\n"}
+	for i, r := range results {
+		if string(r.Output) != want[i] {
+			t.Errorf("%d: got %.200q, want %.200q", i, r.Output, want[i])
+		}
+	}
+}
+
 func TestExit(t *testing.T) {
 	r := run(t, testTree(t), "echo out; echo err >&2; exit 3", "kill -9 $$", "sleep 1000 & echo started", "head -c 3000000 /dev/zero")
 	for i, want := range []struct {

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -87,15 +88,24 @@ func (s *stack) exec(c Command, layers string) (r Result, err error) {
 		return r, err
 	}
 	defer outR.Close()
+	credentialsR, credentialsW, err := os.Pipe()
+	if err != nil {
+		return r, err
+	}
+	defer credentialsR.Close()
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append([]string{argv0, "exec", layers}, c.Args...)
 	cmd.Env = c.Env
 	cmd.Stdout, cmd.Stderr = outW, outW
-	cmd.ExtraFiles = []*os.File{nil, statusW} // statusW becomes statusFD
+	cmd.ExtraFiles = []*os.File{nil, statusW, credentialsR} // statusW becomes statusFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setsid: true}
 	err = cmd.Start()
 	statusW.Close()
 	outW.Close()
+	go func() {
+		defer credentialsW.Close()
+		json.NewEncoder(credentialsW).Encode(c.Credentials)
+	}()
 	if err != nil {
 		return r, fmt.Errorf("start: %w", err)
 	}
