@@ -26,6 +26,16 @@ type Lock struct {
 	Request  Request   `toml:"request"`
 	Releases []Release `toml:"release"`
 	Packages []Locked  `toml:"package"`
+
+	// Accounts are the numbers of users and groups that packages leave to be
+	// chosen. An image keeps them, for files outlive it by them.
+	Accounts *Accounts `toml:"accounts,omitempty"`
+}
+
+// Accounts are numbers by name.
+type Accounts struct {
+	Users  map[string]uint32 `toml:"users"`
+	Groups map[string]uint32 `toml:"groups"`
 }
 
 // Release is a signed state of the archive that the lock was made from.

@@ -24,11 +24,16 @@ type Package struct {
 	Provides []string // virtual names
 	Replaces []string // packages whose files it may overwrite
 
-	// Scripts lists what the package wanted to run at installation and never
-	// does here: "preinst", "postinst", "prerm", "postrm", "config", "triggers".
-	Scripts []string
+	Scripts []Script // by name
 
 	Tree *tree.Tree
+}
+
+// Script is what a package wanted to run when it is installed or removed, and
+// never does here.
+type Script struct {
+	Name string // "preinst", "postinst", "prerm", "postrm", "config", "triggers"
+	Text string // of any interpreter, or a binary
 }
 
 // Set is packages that are solved together: those of the root, say, or those

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/xi2/xz"
+
+	"github.com/bocaditos/bocaditos/pkgs"
 )
 
 // Limits against archives that are small until they are unpacked. Debian's
@@ -105,20 +108,27 @@ func (l *limited) Read(p []byte) (int, error) {
 
 // control is what a package says of itself, as kept in the cache.
 type control struct {
-	Format   int      `json:"format"` // of this JSON: unpacked anew when it is another
-	Name     string   `json:"name"`
-	Version  string   `json:"version"`
-	Arch     string   `json:"architecture"`
-	Depends  string   `json:"depends,omitempty"` // Pre-Depends and Depends, as written
-	Provides string   `json:"provides,omitempty"`
-	Replaces string   `json:"replaces,omitempty"`
-	Scripts  []string `json:"scripts,omitempty"`
+	Format   int               `json:"format"` // of this JSON: unpacked anew when it is another
+	Name     string            `json:"name"`
+	Version  string            `json:"version"`
+	Arch     string            `json:"architecture"`
+	Depends  string            `json:"depends,omitempty"` // Pre-Depends and Depends, as written
+	Provides string            `json:"provides,omitempty"`
+	Replaces string            `json:"replaces,omitempty"`
+	Scripts  map[string][]byte `json:"scripts,omitempty"` // by name; bytes, because a script may be a program
 }
 
-const controlFormat = 1
+const controlFormat = 2
 
 // Files of the control archive that would make dpkg run something.
-var scripts = []string{"config", "postinst", "postrm", "preinst", "prerm", "triggers"}
+var scriptNames = []string{"config", "postinst", "postrm", "preinst", "prerm", "triggers"}
+
+func (c *control) scripts() (list []pkgs.Script) {
+	for _, name := range slices.Sorted(maps.Keys(c.Scripts)) {
+		list = append(list, pkgs.Script{Name: name, Text: string(c.Scripts[name])})
+	}
+	return list
+}
 
 func readControl(m member) (*control, error) {
 	r, done, err := decompress(m, maxControl)
@@ -126,7 +136,7 @@ func readControl(m member) (*control, error) {
 		return nil, err
 	}
 	defer done()
-	c := &control{Format: controlFormat}
+	c := &control{Format: controlFormat, Scripts: map[string][]byte{}}
 	var text *bytes.Buffer
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()
@@ -138,6 +148,11 @@ func readControl(m member) (*control, error) {
 		}
 		name := strings.TrimPrefix(h.Name, "./")
 		switch {
+		case h.Typeflag == tar.TypeDir:
+		case slices.Contains(scriptNames, name): // a link, too: it is empty, but must not go unnoticed
+			if c.Scripts[name], err = io.ReadAll(archive); err != nil {
+				return nil, fmt.Errorf("read %s: %w", m.name, err)
+			}
 		case h.Typeflag != tar.TypeReg:
 		case name == "control" && text != nil:
 			return nil, errors.New("two control files")
@@ -146,8 +161,6 @@ func readControl(m member) (*control, error) {
 			if _, err := io.Copy(text, archive); err != nil {
 				return nil, fmt.Errorf("read %s: %w", m.name, err)
 			}
-		case slices.Contains(scripts, name):
-			c.Scripts = append(c.Scripts, name)
 		}
 	}
 	if text == nil {
@@ -157,7 +170,6 @@ func readControl(m member) (*control, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read control file: %w", err)
 	}
-	slices.Sort(c.Scripts)
 	c.Name, c.Version, c.Arch = fields["package"], fields["version"], fields["architecture"]
 	c.Depends = strings.Trim(fields["pre-depends"]+", "+fields["depends"], ", ")
 	c.Provides, c.Replaces = fields["provides"], fields["replaces"]

@@ -156,6 +156,34 @@ func TestMaliciousPackages(t *testing.T) {
 	})
 }
 
+// Scripts are kept byte for byte, and a link in a script's place is not
+// overlooked. A cache of a version that knew less is unpacked anew.
+func TestScripts(t *testing.T) {
+	s := cacheOnly(t)
+	program := "\x7fELF\x00\xff\xfe"
+	l := put(t, s, arFile(entry{"debian-binary", "2.0\n"}, entry{"control.tar", tarFile(t,
+		tar.Header{Name: "./control", Uname: "Package: p\nVersion: 1.0\nArchitecture: amd64\n"},
+		tar.Header{Name: "./prerm", Typeflag: tar.TypeSymlink, Linkname: "postinst"},
+		tar.Header{Name: "./postinst", Uname: program},
+		tar.Header{Name: "./md5sums", Uname: "x"},
+		tar.Header{Name: "triggers", Uname: "activate x\n"},
+	)}, entry{"data.tar", tarFile(t)}))
+	want := []pkgs.Script{{Name: "postinst", Text: program}, {Name: "prerm", Text: ""}, {Name: "triggers", Text: "activate x\n"}}
+	facts := filepath.Join(s.cfg.CacheDir, "unpacked", l.SHA256+".json")
+	for _, when := range []string{"first", "from the cache", "from an old cache"} {
+		if when == "from an old cache" {
+			archivetest.Write(t, facts, `{"format":1,"name":"p","version":"1.0","architecture":"amd64","scripts":["postinst"]}`, 0o644)
+		}
+		p, err := s.Open(context.Background(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(p.Scripts, want) {
+			t.Errorf("%s: got %q", when, p.Scripts)
+		}
+	}
+}
+
 func TestLimitOfData(t *testing.T) {
 	m := member{"data.tar", nil}
 	r := &limited{bytes.NewReader(make([]byte, 100)), 99, m.name}

@@ -32,7 +32,7 @@ func (a *Archive) Open(ctx context.Context, p pkgs.Locked) (*pkgs.Package, error
 		Depends:  names(c.Depends),
 		Provides: names(c.Provides),
 		Replaces: names(c.Replaces),
-		Scripts:  c.Scripts,
+		Scripts:  c.scripts(),
 		Tree:     t,
 	}, nil
 }
