@@ -192,7 +192,7 @@ func debianKernel(t *testing.T) (image string, modules []initrd.Module) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		modules = append(modules, initrd.Module{Name: m.Name, Data: data, Required: m.Required})
+		modules = append(modules, initrd.Module{Name: m.Name, Data: data, Required: m.Required, Needs: m.Needs})
 	}
 	return filepath.Join(dir, "boot", "vmlinuz-"+version), modules
 }

@@ -64,6 +64,9 @@ type Module struct {
 	Name     string // as lsmod prints it
 	Data     []byte // the decompressed .ko file
 	Required bool   // the boot ends when it cannot be loaded
+	// Needs are the names of those that this one cannot be loaded without. They
+	// come before it; where one of them could not be loaded it is not tried.
+	Needs []string
 }
 
 var (
@@ -105,6 +108,13 @@ func (c *Config) normalize() error {
 		}
 		seen[m.Name] = true
 	}
+	for _, m := range c.Modules {
+		for _, need := range m.Needs {
+			if !seen[need] {
+				return fmt.Errorf("module %s needs %s, which is not there", m.Name, need)
+			}
+		}
+	}
 	return nil
 }
 
@@ -143,7 +153,7 @@ func writeArchive(w io.Writer, c Config) error {
 	a.dir("lib")
 	a.dir("lib/modules")
 	for _, m := range c.Modules {
-		a.file(modulePath(m), 0o444, m.Data)
+		a.file(modulePath(m.Name), 0o444, m.Data)
 	}
 	if a.err != nil {
 		return a.err
@@ -151,7 +161,7 @@ func writeArchive(w io.Writer, c Config) error {
 	return a.w.Close()
 }
 
-func modulePath(m Module) string { return "lib/modules/" + m.Name + ".ko" }
+func modulePath(name string) string { return "lib/modules/" + name + ".ko" }
 
 // moduleList is /etc/bocaditos/modules.
 func moduleList(modules []Module) []byte {
@@ -161,7 +171,11 @@ func moduleList(modules []Module) []byte {
 		if m.Required {
 			how = "required"
 		}
-		fmt.Fprintf(&b, "%s /%s\n", how, modulePath(m))
+		fmt.Fprintf(&b, "%s /%s", how, modulePath(m.Name))
+		for _, need := range m.Needs {
+			b.WriteString(" /" + modulePath(need))
+		}
+		b.WriteByte('\n')
 	}
 	return []byte(b.String())
 }

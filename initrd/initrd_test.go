@@ -27,7 +27,7 @@ func example() initrd.Config {
 		},
 		Modules: []initrd.Module{
 			{Name: "dm_mod", Data: []byte("first"), Required: true},
-			{Name: "crc32c-intel", Data: []byte("second")},
+			{Name: "crc32c-intel", Data: []byte("second"), Needs: []string{"dm_mod"}},
 		},
 	}
 }
@@ -66,7 +66,7 @@ func TestWrite(t *testing.T) {
 		"-rw-rw-rw- 1 0 0 0 1970 dev/null",
 		"drwxr-xr-x 2 0 0 0 1970 etc",
 		"drwxr-xr-x 2 0 0 0 1970 etc/bocaditos",
-		"-r--r--r-- 1 0 0 70 1970 etc/bocaditos/modules",
+		"-r--r--r-- 1 0 0 93 1970 etc/bocaditos/modules",
 		"-r--r--r-- 1 0 0 1274 1970 etc/bocaditos/root",
 		"-rwxr-xr-x 1 0 0 11 1970 init",
 		"drwxr-xr-x 2 0 0 0 1970 lib",
@@ -80,7 +80,7 @@ func TestWrite(t *testing.T) {
 	for file, want := range map[string]string{
 		"init":                        "the program",
 		"lib/modules/crc32c-intel.ko": "second",
-		"etc/bocaditos/modules":       "required /lib/modules/dm_mod.ko\noptional /lib/modules/crc32c-intel.ko\n",
+		"etc/bocaditos/modules":       "required /lib/modules/dm_mod.ko\noptional /lib/modules/crc32c-intel.ko /lib/modules/dm_mod.ko\n",
 		"etc/bocaditos/root":          string(read(t, "testdata/root")),
 	} {
 		if got := read(t, filepath.Join(dir, file)); string(got) != want {
@@ -115,6 +115,7 @@ func TestWriteRefuses(t *testing.T) {
 		{func(c *initrd.Config) { c.Root.Name = "a/b" }, `write initrd: device-mapper name "a/b": need 1 to 64 letters, digits, dashes or underscores`},
 		{func(c *initrd.Config) { c.Root.Next = "/init\nwait 1" }, `write initrd: program to start "/init\nwait 1" is not an absolute path`},
 		{func(c *initrd.Config) { c.Modules[0].Name = "../init" }, `write initrd: module name "../init" is not letters, digits, dashes and underscores`},
+		{func(c *initrd.Config) { c.Modules[1].Needs = []string{"dm_bufio"} }, "write initrd: module crc32c-intel needs dm_bufio, which is not there"},
 		{func(c *initrd.Config) { c.Modules[0].Name = c.Modules[1].Name }, "write initrd: module crc32c-intel twice"},
 	} {
 		c := example()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -136,6 +137,9 @@ func TestModules(t *testing.T) {
 			name := m.Name
 			if m.Required {
 				name += "!"
+			}
+			if m.Name == "top_mod" && !slices.Equal(m.Needs, []string{"mid", "low"}) {
+				t.Errorf("%s: top_mod needs %v", test.name, m.Needs)
 			}
 			got = append(got, name)
 		}

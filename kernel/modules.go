@@ -16,9 +16,10 @@ import (
 
 // A Module is one file to load.
 type Module struct {
-	Name     string // as lsmod prints it, with underscores
-	Path     string // in the tree
-	Required bool   // asked for as required, or needed by one that is
+	Name     string   // as lsmod prints it, with underscores
+	Path     string   // in the tree
+	Required bool     // asked for as required, or needed by one that is
+	Needs    []string // names of modules that must have been loaded before
 	content  tree.Content
 }
 
@@ -132,7 +133,7 @@ func (o *order) visit(name string) {
 	for i := len(deps) - 1; i >= 0; i-- { // modules.dep has the innermost last
 		o.visit(deps[i])
 	}
-	o.modules = append(o.modules, Module{Name: name, Path: path.Join(o.ix.dir, o.ix.files[name]), Required: o.needed[name]})
+	o.modules = append(o.modules, Module{Name: name, Path: path.Join(o.ix.dir, o.ix.files[name]), Required: o.needed[name], Needs: deps})
 	for _, soft := range o.ix.post[name] {
 		for _, m := range o.ix.lookup(soft) {
 			o.visit(m)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -11,22 +12,30 @@ import (
 
 type module struct {
 	path     string
+	needs    []string // paths of modules
 	required bool
 }
 
-// parseModules reads "required PATH" and "optional PATH" lines; the order of
-// the lines is the order of loading.
+// parseModules reads "required PATH" and "optional PATH" lines, which go on
+// with the paths of the modules that this one cannot be loaded without; the
+// order of the lines is the order of loading.
 func parseModules(text string) ([]module, error) {
 	var modules []module
 	for line := range strings.SplitSeq(text, "\n") {
 		if line == "" {
 			continue
 		}
-		how, path, _ := strings.Cut(line, " ")
-		if how != "required" && how != "optional" || !strings.HasPrefix(path, "/") {
+		words := strings.Split(line, " ")
+		how, paths := words[0], words[1:]
+		if how != "required" && how != "optional" || len(paths) == 0 {
 			return nil, errors.New("bad line " + strconv.Quote(line))
 		}
-		modules = append(modules, module{path, how == "required"})
+		for _, path := range paths {
+			if !strings.HasPrefix(path, "/") {
+				return nil, errors.New("bad line " + strconv.Quote(line))
+			}
+		}
+		modules = append(modules, module{paths[0], paths[1:], how == "required"})
 	}
 	return modules, nil
 }
@@ -40,23 +49,38 @@ func loadModules(list string) error {
 	if err != nil {
 		return wrap("read list of modules "+list, err)
 	}
-	loaded := 0
-	for _, m := range modules {
-		err := loadModule(m.path)
-		switch {
-		case err == nil:
-			loaded++
-		case m.required:
-			return wrap("load module "+m.path, err)
-		case err != syscall.ENODEV && err != syscall.ENOENT:
-			// Those two are a driver whose hardware is not there, and one
-			// that lacks the symbols of such a driver: Hyper-V's disks
-			// anywhere else.
-			say("load module " + m.path + ": " + err.Error())
-		}
+	loaded, err := loadAll(modules, loadModule)
+	if err != nil {
+		return err
 	}
 	say(strconv.Itoa(loaded) + " of " + strconv.Itoa(len(modules)) + " modules loaded")
 	return nil
+}
+
+// loadAll loads the modules one after the other and returns how many it did.
+func loadAll(modules []module, load func(path string) error) (loaded int, err error) {
+	failed := map[string]bool{}
+	for _, m := range modules {
+		// The kernel would list each symbol that it misses: those of Hyper-V's
+		// bus, anywhere else.
+		if !m.required && slices.ContainsFunc(m.needs, func(path string) bool { return failed[path] }) {
+			failed[m.path] = true
+			continue
+		}
+		err := load(m.path)
+		if err == nil {
+			loaded++
+			continue
+		}
+		failed[m.path] = true
+		switch {
+		case m.required:
+			return loaded, wrap("load module "+m.path, err)
+		case err != syscall.ENODEV: // a driver whose hardware is not there
+			say("load module " + m.path + ": " + err.Error())
+		}
+	}
+	return loaded, nil
 }
 
 func loadModule(path string) error {

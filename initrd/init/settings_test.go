@@ -2,7 +2,10 @@ package main
 
 import (
 	"os"
+	"reflect"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -70,13 +73,42 @@ func FuzzParseRoot(f *testing.F) {
 }
 
 func TestParseModules(t *testing.T) {
-	got, err := parseModules("required /lib/modules/b.ko\noptional /lib/modules/a.ko\n")
-	if err != nil || len(got) != 2 || got[0] != (module{"/lib/modules/b.ko", true}) || got[1] != (module{"/lib/modules/a.ko", false}) {
+	got, err := parseModules("required /lib/modules/b.ko\noptional /lib/modules/a.ko /lib/modules/c.ko /lib/modules/b.ko\n")
+	want := []module{{"/lib/modules/b.ko", []string{}, true}, {"/lib/modules/a.ko", []string{"/lib/modules/c.ko", "/lib/modules/b.ko"}, false}}
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v (%v)", got, err)
 	}
-	for _, bad := range []string{"/lib/modules/a.ko", "required a.ko", "sometimes /a.ko", "required"} {
+	for _, bad := range []string{"/lib/modules/a.ko", "required a.ko", "sometimes /a.ko", "required", "required ", "required /a.ko b.ko", "required /a.ko "} {
 		if _, err := parseModules(bad); err == nil {
 			t.Errorf("accepted %q", bad)
 		}
+	}
+}
+
+func TestLoadAll(t *testing.T) {
+	modules := []module{
+		{path: "/ok"},
+		{path: "/no-hardware"},
+		{path: "/driver", needs: []string{"/ok", "/no-hardware"}},
+		{path: "/upper", needs: []string{"/driver"}},
+		{path: "/fine", needs: []string{"/ok"}},
+		{path: "/must", needs: []string{"/no-hardware"}, required: true}, // it is tried all the same
+		{path: "/later"},
+	}
+	var tried []string
+	load := func(fails ...string) (int, error) {
+		tried = nil
+		return loadAll(modules, func(path string) error {
+			if tried = append(tried, path); slices.Contains(fails, path) {
+				return syscall.ENODEV
+			}
+			return nil
+		})
+	}
+	if loaded, err := load("/no-hardware"); loaded != 4 || err != nil || strings.Join(tried, " ") != "/ok /no-hardware /fine /must /later" {
+		t.Errorf("loaded %d, tried %q: %v", loaded, tried, err)
+	}
+	if loaded, err := load("/no-hardware", "/must"); loaded != 2 || err == nil || err.Error() != "load module /must: no such device" {
+		t.Errorf("loaded %d: %v", loaded, err)
 	}
 }
