@@ -51,6 +51,7 @@ type Partition struct {
 type Layout struct {
 	ID         GUID
 	Partitions []Partition
+	Free       int64 // bytes left free behind the last partition, rounded up to 1 MiB
 }
 
 // Placed is where a partition ended up, in bytes from the start of the disk.
@@ -149,6 +150,12 @@ func (l Layout) place() ([]Placed, int64, error) {
 		if end > maxDisk-alignment {
 			return nil, 0, fmt.Errorf("%s: ends beyond 2 TiB", p.name(i))
 		}
+	}
+	if l.Free < 0 || l.Free > maxDisk {
+		return nil, 0, fmt.Errorf("free space of %d bytes", l.Free)
+	}
+	if end += roundUp(l.Free, alignment); end > maxDisk-alignment {
+		return nil, 0, errors.New("the free space ends beyond 2 TiB")
 	}
 	return placed, end + alignment, nil // the backup table has the last one
 }

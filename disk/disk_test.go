@@ -269,6 +269,35 @@ func TestRootPartitionsAreSystemdReparts(t *testing.T) {
 	}
 }
 
+// Tools must see the free space, and it must cost nothing.
+func TestFreeSpace(t *testing.T) {
+	types := rootTypes(t)
+	f := newFile(t)
+	placed, err := Write(f, Layout{ID: testDisk, Free: 100<<20 + 1, Partitions: []Partition{
+		{Type: types.Root, UUID: GUID{1}, Content: bytesContent(randomBytes(1 << 20))},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := placed[0].Offset + placed[0].Size + 101<<20 + 1<<20; fi.Size() != want {
+		t.Errorf("disk of %d bytes, want %d", fi.Size(), want)
+	}
+	if used := fi.Sys().(*syscall.Stat_t).Blocks * 512; used > 2<<20 {
+		t.Errorf("disk with 1 MiB of content takes %d bytes", used)
+	}
+	if out := tool(t, "sfdisk", "--verify", f.Name()); !strings.Contains(out, "No errors detected") {
+		t.Errorf("sfdisk --verify: %s", out)
+	}
+	free := tool(t, "sfdisk", "--bytes", "--list-free", f.Name())
+	if !strings.Contains(free, ": 101.98 MiB,") { // 1 MiB of it is for the backup table's alignment
+		t.Errorf("sfdisk --list-free: %s", free)
+	}
+}
+
 func TestContentIsWhereItWasPlaced(t *testing.T) {
 	types := rootTypes(t)
 	a, b := randomBytes(3<<20+1), randomBytes(1<<20)

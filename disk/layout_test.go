@@ -19,6 +19,12 @@ func TestLayoutRefuses(t *testing.T) {
 		return []Partition{good, p}
 	}
 	long := strings.Repeat("x", 36)
+	for free, want := range map[int64]string{-1: "free space of -1 bytes", 3 << 40: "free space of 3298534883328 bytes", 2<<40 - 2<<20: "the free space ends beyond 2 TiB"} {
+		_, err := Write(newFile(t), Layout{ID: testDisk, Partitions: []Partition{good}, Free: free})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("free space of %d bytes: error %v, want %s", free, err, want)
+		}
+	}
 	tests := []struct {
 		partitions []Partition
 		want       string // "" if it is fine
