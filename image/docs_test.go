@@ -19,7 +19,8 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	visit = func(prefix string, typ reflect.Type) {
 		for i := range typ.NumField() {
 			f := typ.Field(i)
-			key := prefix + f.Tag.Get("json")
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			key := prefix + name
 			if f.Type.Kind() != reflect.Struct && !strings.Contains(string(text), "`"+key+"`") {
 				t.Errorf("docs/manifest.md does not explain %q", key)
 			}

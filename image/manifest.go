@@ -52,8 +52,11 @@ type Manifest struct {
 	Artifacts    []Artifact `json:"artifacts"`
 	Boot         Boot       `json:"boot"`
 	RootFS       RootFS     `json:"root"`
+	State        State      `json:"state,omitzero"` // zero: /var is in memory
 	Packages     []Package  `json:"packages"`
-	Lock         string     `json:"lock"` // SHA-256 of the lock file it was built from
+	Units        []Unit     `json:"units"`
+	Credentials  []string   `json:"credentials"` // system credentials that something in it reads; "*" is any text
+	Lock         string     `json:"lock"`        // SHA-256 of the lock file it was built from
 }
 
 // An Artifact is one file in the image's directory.
@@ -83,12 +86,29 @@ type RootFS struct {
 	VerityPartUUID string `json:"verityPartUUID"`
 }
 
+// State is the partition that the image makes for itself at its first boot.
+type State struct {
+	MinBytes int64  `json:"minBytes"`
+	MaxBytes int64  `json:"maxBytes"` // 0: all that is free on the disk
+	Format   string `json:"format"`   // "ext4" or "btrfs"
+	TPM      bool   `json:"tpm"`      // encrypted, with a key that only the machine's TPM has
+}
+
 // A Package is something installed in the root.
 type Package struct {
 	Name         string `json:"name"`
 	Version      string `json:"version"`
 	Architecture string `json:"architecture"`
 	Bytes        int64  `json:"bytes"` // its file content in the root
+}
+
+// A Unit is a service that the system starts, and what `systemd-analyze security`
+// says of it.
+type Unit struct {
+	Name     string  `json:"name"`
+	Package  string  `json:"package"`  // that ships it; "recipe" or "vendor" (Bocaditos) where none does
+	Exposure float64 `json:"exposure"` // 0.0 to 10.0, the most exposed
+	Rating   string  `json:"rating"`   // systemd's word for it
 }
 
 // File returns the artifact of that kind, or an error that names those there are.
