@@ -13,6 +13,7 @@ type arch struct {
 	emulated              string // -cpu under TCG
 	firmware              string // what firmware descriptors call it
 	firmwarePackage       string
+	tpm                   string // the device
 	probe                 probe
 }
 
@@ -24,6 +25,7 @@ var arches = map[string]arch{
 		// of 25 boots of Debian's kernel, without the instruction none.
 		machine: "q35", versions: "pc-q35-1.0", emulated: "max,-cx16",
 		firmware: "x86_64", firmwarePackage: "ovmf",
+		tpm:   "tpm-crb",
 		probe: multibootProbe,
 	},
 	"arm64": {
@@ -31,6 +33,7 @@ var arches = map[string]arch{
 		// Emulating the architected pointer authentication takes half the time.
 		machine: "virt", versions: "virt-1.0", emulated: "max,pauth-impdef=on",
 		firmware: "aarch64", firmwarePackage: "qemu-efi-aarch64",
+		tpm:   "tpm-tis-device",
 		probe: psciProbe,
 	},
 }

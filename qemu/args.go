@@ -80,8 +80,14 @@ func (m Machine) command(a arch) (*command, error) {
 	if m.Name != "" {
 		c.add("-name", opt("", "guest", m.Name)[1:])
 	}
+	if m.UUID != "" {
+		c.add("-uuid", m.UUID)
+	}
 	if m.NoReboot {
 		c.add("-no-reboot")
+	}
+	if m.Screen {
+		c.add("-device", "VGA")
 	}
 	for _, step := range []func(*command) error{m.boot, m.drives, m.network, m.credentials, m.channels} {
 		if err := step(c); err != nil {
@@ -110,8 +116,14 @@ func (m Machine) boot(c *command) error {
 		if m.Kernel.Initrd != "" {
 			c.add("-initrd", m.Kernel.Initrd)
 		}
-		if m.Kernel.Cmdline != "" {
-			c.add("-append", m.Kernel.Cmdline)
+		cmdline := m.Kernel.Cmdline
+		if m.Accel == TCG && m.Arch == "amd64" {
+			// On a busy host the emulated timer is late when the kernel tests
+			// it, and the kernel panics. Under KVM it does not test.
+			cmdline = strings.TrimSpace(cmdline + " no_timer_check")
+		}
+		if cmdline != "" {
+			c.add("-append", cmdline)
 		}
 	}
 	return nil
@@ -146,7 +158,11 @@ func (m Machine) network(c *command) error {
 		args = append(args, "hostfwd", fmt.Sprintf("%s:%s:%d-:%d", f.proto(), f.addr(), f.HostPort, f.GuestPort))
 	}
 	// Without a ROM the firmware cannot try to boot from the network.
-	c.add("-netdev", opt("user,id=net", args...), "-device", "virtio-net-pci,netdev=net,romfile=")
+	device := []string{"netdev", "net", "romfile", ""}
+	if m.MAC != "" {
+		device = append(device, "mac", m.MAC)
+	}
+	c.add("-netdev", opt("user,id=net", args...), "-device", opt("virtio-net-pci", device...))
 	return nil
 }
 

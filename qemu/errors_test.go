@@ -50,6 +50,7 @@ func TestStartRefuses(t *testing.T) {
 		{"channel name", func(m *qemu.Machine) { m.Channels = []qemu.Channel{{Name: "a/b", File: "x"}} }, `channel "a/b": not a name`},
 		{"arm64 credentials", func(m *qemu.Machine) { m.Arch = "arm64"; m.Credentials = []qemu.Credential{{Name: "x"}} }, "only through UEFI firmware"},
 		{"arm64 serial port", func(m *qemu.Machine) { m.Arch = "arm64"; m.Channels = []qemu.Channel{{File: "x"}} }, "arm64 machines have one serial port"},
+		{"arm64 screen", func(m *qemu.Machine) { m.Arch, m.Screen = "arm64", true }, "arm64 machines have no VGA screen"},
 
 		{"forward without network", func(m *qemu.Machine) { m.Forwards = []qemu.Forward{{HostPort: 1, GuestPort: 1}} }, "cannot forward port 1: the machine has no network"},
 		{"taken port", forward(qemu.Forward{HostPort: taken, GuestPort: 80}), fmt.Sprintf("cannot forward tcp port %d of 127.0.0.1: it is taken", taken)},

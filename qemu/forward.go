@@ -12,7 +12,8 @@ import (
 	"syscall"
 )
 
-// Forward makes a port of the guest reachable on the host.
+// Forward makes a port of the guest reachable on the host. QEMU sends it to
+// the address that its DHCP gives: a guest with another one is not reached.
 type Forward struct {
 	Proto     string     // tcp or udp; empty: tcp
 	HostAddr  netip.Addr // IPv4; the zero Addr: 127.0.0.1

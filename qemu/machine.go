@@ -6,10 +6,12 @@
 package qemu
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -22,6 +24,14 @@ type Machine struct {
 	CPUs   int    // 0: 1
 	Memory int64  // bytes, in whole MiB; 0: DefaultMemory
 
+	// UUID is what the firmware says the machine is (SMBIOS); systemd makes the
+	// machine ID of it. Empty: one that belongs to the first drive's file, by
+	// its path, so that a disk keeps its machine; without drives there is none.
+	UUID string
+	// TPM is a directory with the memory of an emulated TPM 2.0, made if there
+	// is none yet. Empty: no TPM. One machine at a time can use it.
+	TPM string
+
 	// UEFI is the firmware to boot with, nil for none: then Kernel is started
 	// directly. With both, the firmware starts Kernel, which may be a UKI.
 	UEFI   *UEFI
@@ -29,10 +39,12 @@ type Machine struct {
 
 	Drives      []Drive // the firmware tries them in this order
 	Network     Network
+	MAC         string    // of the network interface; empty: QEMU's own, the same for all machines
 	Forwards    []Forward // need a network
 	Credentials []Credential
 	Channels    []Channel
 	NoReboot    bool // a reboot of the guest ends QEMU
+	Screen      bool // a VGA screen that only QMP sees (screendump); its keyboard is QMP's send-key. amd64 only
 
 	// Terminal connects the console to a terminal, for a person: Ctrl-A X
 	// ends QEMU, Ctrl-A H lists more. Nil: a program uses Running.Console.
@@ -113,7 +125,22 @@ func (m Machine) withDefaults() Machine {
 	if m.Memory == 0 {
 		m.Memory = DefaultMemory
 	}
+	if m.UUID == "" && len(m.Drives) > 0 {
+		m.UUID = uuidFor(m.Drives[0].File)
+	}
 	return m
+}
+
+// uuidFor is the version 8 UUID (RFC 9562: the bits are the maker's) of the
+// machine whose disk is file.
+func uuidFor(file string) string {
+	abs, err := filepath.Abs(file)
+	if err != nil {
+		abs = file
+	}
+	u := sha256.Sum256([]byte("bocaditos machine\x00" + abs))
+	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:16])
 }
 
 // check finds what QEMU would not refuse, or not in words that help.
@@ -132,6 +159,9 @@ func (m Machine) check() error {
 	}
 	if m.Arch == "arm64" && m.UEFI == nil && len(m.Credentials) > 0 {
 		return errors.New("credentials reach an arm64 machine only through UEFI firmware")
+	}
+	if m.Screen && m.Arch != "amd64" {
+		return fmt.Errorf("%s machines have no VGA screen", m.Arch)
 	}
 	if m.Network == NoNetwork && len(m.Forwards) > 0 {
 		return fmt.Errorf("cannot forward port %d: the machine has no network", m.Forwards[0].HostPort)

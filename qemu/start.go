@@ -49,6 +49,13 @@ func start(ctx context.Context, m Machine) (*Running, error) {
 	if r.monitor, err = newMonitor(c); err != nil {
 		return nil, err
 	}
+	var chip *tpm
+	if m.TPM != "" {
+		if chip, err = startTPM(ctx, c, a, m.TPM); err != nil {
+			r.monitor.close()
+			return nil, err
+		}
+	}
 	var restore func()
 	p := newProcess(ctx, binary, c)
 	if m.Terminal != nil {
@@ -60,6 +67,7 @@ func start(ctx context.Context, m Machine) (*Running, error) {
 		stdin, err := p.cmd.StdinPipe()
 		if err != nil {
 			r.monitor.close()
+			chip.kill()
 			return nil, err
 		}
 		r.Console = newConsole(stdin, m.Log)
@@ -69,6 +77,7 @@ func start(ctx context.Context, m Machine) (*Running, error) {
 	p.cmd.Args = append(p.cmd.Args, c.args...)
 	p.ended = func() {
 		r.monitor.close()
+		chip.end()
 		if restore != nil {
 			restore()
 		}
@@ -77,7 +86,9 @@ func start(ctx context.Context, m Machine) (*Running, error) {
 		}
 	}
 	r.process = p
-	if err := p.start(); err != nil {
+	err = p.start()
+	c.close() // who waits for QEMU's end of a connection must not wait for ours
+	if err != nil {
 		p.ended()
 		return nil, err
 	}
@@ -87,7 +98,7 @@ func start(ctx context.Context, m Machine) (*Running, error) {
 		if ended != nil && p.cmd.ProcessState.Exited() {
 			err = ended // by itself; why says more than that the monitor is gone
 		}
-		return nil, err
+		return nil, chip.explain(err)
 	}
 	return r, nil
 }
