@@ -1,12 +1,28 @@
-// Package sysusers knows what Bocaditos needs of systemd-sysusers: the meaning
-// of its messages and which files it leaves for its own use. It ships no
-// sysusers.d(5) file: systemd and Debian's base-passwd bring all system users.
+// Package sysusers holds the sysusers.d(5) files that Bocaditos ships and what
+// it needs to know of systemd-sysusers: the meaning of its messages and which
+// files it leaves for its own use. Users are systemd-sysusers's business.
 package sysusers
 
 import (
+	"embed"
+	"io/fs"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 )
+
+//go:embed files
+var files embed.FS
+
+// Files are for PREFIX/lib/sysusers.d, one for each package that needs it.
+func Files() fs.FS {
+	sub, err := fs.Sub(files, "files")
+	if err != nil {
+		panic(err) // not with a valid constant
+	}
+	return sub
+}
 
 // Scratch says whether p is the lock file or a backup that the tool, like all
 // that edit the user database, leaves in /etc.
@@ -29,4 +45,34 @@ func Message(line string) (subject, text string, warning bool) {
 		return m[1], m[2], true
 	}
 	return "", line, true
+}
+
+// A Claim is a number that a line of configuration gives to a user or a group.
+type Claim struct {
+	Kind string // "user" or "group"
+	Name string
+	ID   uint32
+}
+
+// Claims reads a line of configuration. One that leaves the number to the tool
+// claims nothing, and neither does the group that comes with a user: it gets
+// another number where its own is taken.
+func Claims(line string) (c Claim, ok bool) {
+	f := strings.Fields(line)
+	if len(f) < 3 {
+		return c, false
+	}
+	switch strings.TrimSuffix(f[0], "!") {
+	case "u":
+		c.Kind = "user"
+	case "g":
+		c.Kind = "group"
+	default:
+		return c, false
+	}
+	c.Name = strings.Trim(f[1], `"'`)
+	number, _, _ := strings.Cut(strings.Trim(f[2], `"'`), ":") // UID:GID
+	id, err := strconv.ParseUint(number, 10, 32)
+	c.ID = uint32(id)
+	return c, err == nil
 }

@@ -1,4 +1,4 @@
-// Package tmpfiles holds the tmpfiles.d(5) file that Bocaditos ships and what
+// Package tmpfiles holds the tmpfiles.d(5) files that Bocaditos ships and what
 // it needs to know of systemd-tmpfiles: how to call it for an image, and the
 // meaning of its messages. Files are systemd-tmpfiles's business.
 package tmpfiles
@@ -11,14 +11,15 @@ import (
 	"strings"
 )
 
-//go:embed files
+//go:embed files factory
 var files embed.FS
 
-// Files are for PREFIX/lib/tmpfiles.d. @PREFIX@ in them stands for the prefix.
-func Files() fs.FS { return sub("files/tmpfiles.d") }
+// Files are for PREFIX/lib/tmpfiles.d, one for each package that needs it.
+// @PREFIX@ in them stands for the prefix.
+func Files() fs.FS { return sub("files") }
 
-// Factory is for PREFIX/share/factory: what Files copy.
-func Factory() fs.FS { return sub("files/factory") }
+// Factory has what Files copy: factory/PACKAGE is for PREFIX/share/factory.
+func Factory() fs.FS { return sub("factory") }
 
 func sub(dir string) fs.FS {
 	f, err := fs.Sub(files, dir)
@@ -60,10 +61,25 @@ var (
 		`^Failed to replace specifiers in '[^']*%[mbH][^']*': `,
 		// Old spelling, same effect.
 		`^Line references path below legacy directory /var/run/`,
-		// Ours decides (see 00-bocaditos.conf).
-		`^Duplicate line for path "(/etc/machine-id|/etc/nsswitch.conf|/etc/hosts|/efi|/mnt|/var/run|/var/lock)", ignoring\.$`,
 	}, "|"))
+
+	duplicate = regexp.MustCompile(`^Duplicate line for path "(.*)", ignoring\.$`)
 )
+
+// overridden says whether one of Files has a line about the path: it decides.
+func overridden(p string) bool {
+	names, _ := fs.Glob(Files(), "*")
+	for _, name := range names {
+		content, _ := fs.ReadFile(Files(), name)
+		for line := range strings.Lines(string(content)) {
+			below, ours := strings.CutPrefix(Path(line), "@PREFIX@")
+			if below == p || ours && strings.HasSuffix(p, below) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // Message reads a line that the tool wrote: which line of configuration it is
 // about, and whether it is a warning at all.
@@ -71,6 +87,9 @@ func Message(line string) (subject, text string, warning bool) {
 	text = line
 	if m := confLine.FindStringSubmatch(line); m != nil {
 		subject, text = m[1], m[2]
+	}
+	if m := duplicate.FindStringSubmatch(text); m != nil && overridden(m[1]) {
+		return subject, text, false
 	}
 	return subject, text, text != "" && !harmless.MatchString(text)
 }

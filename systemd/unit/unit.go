@@ -1,0 +1,22 @@
+// Package unit holds the units, drop-ins and network files that Bocaditos ships
+// for packages whose own ones rely on what a maintainer script would have done,
+// or on a root that can be written to.
+package unit
+
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed files
+var files embed.FS
+
+// Files are by package: files/PACKAGE is for PREFIX/lib/systemd where that
+// package is installed. @PREFIX@ in them stands for the prefix.
+func Files() fs.FS {
+	sub, err := fs.Sub(files, "files")
+	if err != nil {
+		panic(err) // not with a valid constant
+	}
+	return sub
+}
