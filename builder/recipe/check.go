@@ -20,6 +20,10 @@ func (r *Recipe) complete(doc *stricttoml.Document) {
 	if !doc.Has("kernel.package") && r.Packages.Source == SourceDebian {
 		r.Kernel.Package = debianKernel(r.Architecture)
 	}
+	r.completeIdentity()
+	if doc.Has("state") && !doc.Has("state.size") {
+		r.State.Size = defaultStateSize
+	}
 }
 
 // debianKernel is the package of Debian's kernel for virtual machines, a third
@@ -36,8 +40,13 @@ func (r *Recipe) check(doc *stricttoml.Document) {
 	} else if doc.Has("debian") {
 		doc.Report("debian", fmt.Sprintf("[debian] has no meaning with packages.source = %q", r.Packages.Source), "remove the table")
 	}
+	if doc.Has("state") {
+		r.checkState(doc)
+	}
 	contradiction(doc, "units.enable", r.Units.Enable, "units.disable", r.Units.Disable)
 	contradiction(doc, "units.enable", r.Units.Enable, "units.mask", r.Units.Mask)
+	r.checkIdentity(doc)
+	r.checkNetworks(doc)
 	first := map[Path]int{}
 	for i, f := range r.Files {
 		key := fmt.Sprintf("files[%d]", i)
@@ -68,6 +77,9 @@ func (r *Recipe) checkDebianNames(doc *stricttoml.Document) {
 	}
 	for i, name := range r.Packages.Install {
 		check(fmt.Sprintf("packages.install[%d]", i), name)
+	}
+	for i, name := range r.Packages.ScriptsReplaced {
+		check(fmt.Sprintf("packages.scripts_replaced[%d]", i), name)
 	}
 	check("kernel.package", r.Kernel.Package)
 }
@@ -101,6 +113,9 @@ func checkFile(doc *stricttoml.Document, key string, f File) {
 	}
 	if doc.Has(key+".symlink") && doc.Has(key+".mode") {
 		doc.Report(key+".mode", "mode: a symbolic link has none", "remove it")
+	}
+	if doc.Has(key+".capabilities") && (doc.Has(key+".symlink") || f.Directory) {
+		doc.Report(key+".capabilities", "capabilities: only a file can have some", "remove it")
 	}
 	if doc.Has(key+".source") && f.Source == "" {
 		doc.Report(key+".source", "source must not be empty", "")

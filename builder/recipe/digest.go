@@ -62,13 +62,23 @@ func leaves(r *Recipe) map[string]any {
 			for key, v := range value {
 				flat[name+"."+key] = v
 			}
-		case []any: // files, the only list of tables
-			for i, v := range value {
-				flat[fmt.Sprintf("%s %q", name, r.Files[i].Path)] = v
+		case []any: // tables, each with something that it is known by
+			for _, v := range value {
+				flat[fmt.Sprintf("%s %q", name, known(v.(map[string]any)))] = v
 			}
 		default:
 			flat[name] = value
 		}
 	}
 	return flat
+}
+
+// known returns what an element of a list of tables is known by.
+func known(table map[string]any) any {
+	for _, key := range []string{"path", "name", "mac"} {
+		if v, ok := table[key]; ok && v != "" {
+			return v
+		}
+	}
+	return nil
 }

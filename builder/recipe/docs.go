@@ -31,6 +31,15 @@ func docs() stricttoml.Docs {
 			Text:    "Packages to install, by name. The exact versions are kept in the lock file beside the recipe. The order means nothing.",
 			Example: `["systemd", "udev", "dbus-broker"]`,
 		},
+		"packages.strict": {
+			Text:    "Whether a maintainer script whose work nobody does is an error. Else it is a warning. `bocaditos scripts` lists the scripts; [scripts.md](scripts.md) says how each is judged.",
+			Example: `true`,
+		},
+		"packages.scripts_replaced": {
+			Text:    "Packages whose unknown maintainer scripts cause no warning and no error, because the recipe does what the image needs of them.",
+			Example: `["mosquitto"]`,
+			Default: "none",
+		},
 
 		"debian": {Text: "Which Debian, when `packages.source` is `\"debian\"`."},
 		"debian.release": {
@@ -65,6 +74,127 @@ func docs() stricttoml.Docs {
 		"kernel.command_line": {
 			Text:    "Kernel parameters, one an element, in this order. They are part of the signed and measured kernel image. The parameters that open the root are not needed here.",
 			Example: `["console=ttyS0", "quiet"]`,
+		},
+
+		"system": {Text: "What machines of this image are told about themselves. Credentials at boot can say otherwise for a single machine."},
+		"system.hostname": {
+			Text:    "Name of the machine where neither a credential (`system.hostname`) nor the network gives it one. A file `/etc/hostname` would rule those out.",
+			Example: `"web"`,
+			Default: "the image's `id`, with `-` for `.` and `_`",
+		},
+		"system.timezone": {
+			Text:    "Time zone. The image needs it, too: in Debian the package `tzdata`.",
+			Example: `"Europe/Vienna"`,
+			Default: "UTC",
+		},
+		"system.locale": {
+			Text:    "Language of messages and formats of dates and numbers, `LANG` of locale.conf(5). Where the image has the sources of it (in Debian the package `locales`) it is compiled at build.",
+			Example: `"de_AT.UTF-8"`,
+			Default: "`\"C.UTF-8\"`",
+		},
+		"system.keymap": {
+			Text:    "Keyboard of the virtual consoles, `KEYMAP` of vconsole.conf(5). In Debian the package `console-data` has keymaps, `kbd` the tool, and `gzip` unpacks them.",
+			Example: `"de"`,
+			Default: "the kernel's, which is for US keyboards",
+		},
+		"system.font": {
+			Text:    "Font of the virtual consoles, `FONT` of vconsole.conf(5). In Debian the packages `console-data` and `console-setup-linux` have fonts; `kbd` and `gzip` as for `keymap`.",
+			Example: `"Lat2-Terminus16"`,
+			Default: "the kernel's",
+		},
+
+		"users": {Text: "Users beyond those that packages make, and what `root` gets. systemd-sysusers makes them at build. Homes in `/home` are in `/var/home`, made at boot from `/etc/skel` where they are missing."},
+		"users.name": {
+			Text:    "Name of the user. `\"root\"` is in every image, is locked and cannot log in, unless `password_hash` or `authorized_keys` say otherwise.",
+			Example: `"ana"`,
+		},
+		"users.uid": {
+			Text:    "Number of the user, from 1000 for people.",
+			Example: `1000`,
+			Default: "`1000` for a single person, none for several; for system users systemd-sysusers chooses one",
+		},
+		"users.description": {
+			Text:    "Full name, or what the user is for.",
+			Example: `"Ana Ruiz"`,
+		},
+		"users.group": {
+			Text:    "First group of the user, which must be in the image.",
+			Example: `"users"`,
+			Default: "a group of the same name and number, which is made",
+		},
+		"users.groups": {
+			Text:    "More groups, which must be in the image. `sudo` is for those who may become root.",
+			Example: `["sudo", "systemd-journal"]`,
+		},
+		"users.home": {
+			Text:    "Home directory.",
+			Example: `"/home/ana"`,
+			Default: "`/home/NAME` for people, none for system users",
+		},
+		"users.shell": {
+			Text:    "Login shell, which must be in the image.",
+			Example: `"/bin/bash"`,
+			Default: "`/bin/bash` or else `/bin/sh` for people, none for system users",
+		},
+		"users.password_hash": {
+			Text:    "Hash of the password, as `mkpasswd` or `openssl passwd -6` makes it. Whoever has the image can try to guess the password. Without a hash no password lets the user in.",
+			Example: `"$y$j9T$bocaditos......$qw13JDAo20J6KVRwRu5qVm58XnUuVsbf0YH1NobNAD."`,
+		},
+		"users.authorized_keys": {
+			Text:    "SSH public keys that log the user in. They are part of the verified root, in `/etc/ssh/authorized_keys.d`; users can add keys of their own in `~/.ssh/authorized_keys`.",
+			Example: `["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICkKx2N5UaesqKCGSN0XaGFB1HHLdT514QWVGpAuK3nT ana@home"]`,
+		},
+		"users.system": {
+			Text:    "Whether it is a user for a service, with a number below 1000, no home and no shell unless given.",
+			Example: `true`,
+		},
+		"users.locked": {
+			Text:    "Whether the account is closed to all ways to log in, not only to passwords. Needs systemd 257.",
+			Example: `true`,
+		},
+
+		"groups": {Text: "Groups beyond those that packages and users make."},
+		"groups.name": {
+			Text:    "Name of the group.",
+			Example: `"deploy"`,
+		},
+		"groups.gid": {
+			Text:    "Number of the group.",
+			Example: `2000`,
+			Default: "chosen by systemd-sysusers, below 1000",
+		},
+
+		"networks": {Text: "How interfaces are configured, by systemd-networkd; the first that fits an interface counts. Wired interfaces that none fits use DHCP. A credential `network.network.NAME` can say otherwise for a single machine."},
+		"networks.name": {
+			Text:    "The interfaces meant, by name: `*`, `?` and `[a-z]` match as in file names. Exactly one of `name` and `mac` is given.",
+			Example: `"en*"`,
+			Default: "none",
+		},
+		"networks.mac": {
+			Text:    "The interface meant, by its hardware address.",
+			Example: `"52:54:00:12:34:56"`,
+			Default: "none",
+		},
+		"networks.dhcp": {
+			Text:    "Whether addresses, gateway and DNS servers are asked for, of IPv4 and IPv6.",
+			Example: `true`,
+			Default: "`true` without `addresses`, else `false`",
+		},
+		"networks.addresses": {
+			Text:    "Addresses of the interface, each with the length of its network's prefix in bits. IPv6 addresses that routers announce come in addition.",
+			Example: `["192.0.2.10/24", "2001:db8::10/64"]`,
+		},
+		"networks.gateways": {
+			Text:    "Where packets for all other networks go, one of IPv4 and one of IPv6 at most. Each is in the network of one of `addresses`.",
+			Example: `["192.0.2.1"]`,
+		},
+		"networks.dns": {
+			Text:    "DNS servers, with a port and a name for TLS if need be. They need systemd-resolved in the image, in Debian the package of that name.",
+			Example: `["192.0.2.53", "[2001:db8::53]:853#dns.example.org"]`,
+		},
+		"networks.domains": {
+			Text:    "Domains that names without a dot are searched in. With `~` before it, a domain that is only asked of these `dns` servers; `~.` is all.",
+			Example: `["example.org"]`,
 		},
 
 		"units": {Text: "What systemd starts. Its own units follow its own presets; a service of any other package is off unless `enable` names it, so that what is installed only because something depends on it starts nothing and listens to nothing."},
@@ -118,6 +248,10 @@ func docs() stricttoml.Docs {
 			Text:    "Number of the group that owns it.",
 			Example: `1000`,
 		},
+		"files.capabilities": {
+			Text:    "Powers of root that whoever runs the program gets, instead of all of them by a set-user-ID bit: see capabilities(7). Only for a single file.",
+			Example: `["cap_net_bind_service"]`,
+		},
 		"files.replace": {
 			Text:    "Whether it may replace what a package ships. Without it that is an error.",
 			Example: `true`,
@@ -131,6 +265,32 @@ func docs() stricttoml.Docs {
 		"root.exclude": {
 			Text:    "Paths to leave out of what the packages ship. `*`, `?` and `[a-z]` match within one directory; with a directory goes all that is below it.",
 			Example: `["/usr/share/doc", "/usr/share/locale/*"]`,
+		},
+
+		"root.keep": {
+			Text:    "Paths to keep of what is left out of every image because it means nothing on a read-only root: `kernel-install`, other initrds' hooks, the hardware database's sources, empty credential stores and the like. `bocaditos why PATH` tells whether a path was left out, and why. Patterns are as in `exclude`; with a directory stays all that is below it. What `[[files]]` puts there always stays.",
+			Example: `["/usr/lib/udev/hwdb.d"]`,
+		},
+
+		"state": {Text: "A partition for what outlives a boot, mounted at `/var`: logs, databases, home directories. systemd-repart makes it when the machine boots for the first time, on the disk of the root, in the space behind the other partitions. Without this table `/var` is in memory and empty at each boot. See state.md."},
+		"state.size": {
+			Text:    "Size of the partition that the image needs. The disk image has that much free space (as a hole, which takes no room), and a machine whose disk has less does not boot. A size is written as in `[budget]`; 0 is no partition.",
+			Example: `"4G"`,
+			Default: "`\"1G\"` with the table, else no partition",
+		},
+		"state.max_size": {
+			Text:    "Size that it may grow to: it takes what is free on the disk, also after the disk has grown.",
+			Example: `"100G"`,
+			Default: "no limit",
+		},
+		"state.format": {
+			Text:    "Filesystem in the partition. `ext4` needs the package `e2fsprogs`, `btrfs` the package `btrfs-progs`.",
+			Example: `"btrfs"`,
+		},
+		"state.encrypt": {
+			Text:    "`\"tpm\"`: LUKS2, with a key that only the TPM of the machine has, and gives out only while the firmware's Secure Boot settings are those of the first boot (PCR 7). There is no other key: with another TPM the data is gone. It needs the packages `systemd-cryptsetup`, `libtss2-esys-3.0.2-0t64`, `libtss2-mu-4.0.1-0t64`, `libtss2-rc0t64` and `libtss2-tcti-device0t64`.",
+			Example: `"tpm"`,
+			Default: "no encryption",
 		},
 
 		"boot": {Text: "How the image boots."},

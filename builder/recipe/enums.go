@@ -43,6 +43,25 @@ const EROFS RootFormat = "erofs"
 
 func (RootFormat) Enum() []string { return []string{string(EROFS)} }
 
+// StateFormat is the format of the state partition.
+type StateFormat string
+
+// The formats of the state partition.
+const (
+	Ext4  StateFormat = "ext4"
+	Btrfs StateFormat = "btrfs"
+)
+
+func (StateFormat) Enum() []string { return []string{string(Ext4), string(Btrfs)} }
+
+// Encryption is what opens an encrypted partition.
+type Encryption string
+
+// TPM is the security chip of the machine: no other machine can open it.
+const TPM Encryption = "tpm"
+
+func (Encryption) Enum() []string { return []string{string(TPM)} }
+
 // BootForm is where the root filesystem is when the image boots.
 type BootForm string
 

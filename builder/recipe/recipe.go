@@ -19,27 +19,34 @@ const FileName = "image.toml"
 // A Recipe is a whole image.toml, with the defaults filled in. What the keys
 // mean is in docs, from which the reference is made.
 type Recipe struct {
-	ID           ID       `toml:"id,required"`
-	Version      Version  `toml:"version,required"`
-	Architecture Arch     `toml:"architecture"`
-	Packages     Packages `toml:"packages"`
-	Debian       Debian   `toml:"debian"`
-	Kernel       Kernel   `toml:"kernel"`
-	Units        Units    `toml:"units"`
-	Files        []File   `toml:"files"`
-	Root         Root     `toml:"root"`
-	Boot         Boot     `toml:"boot"`
-	Initrd       Initrd   `toml:"initrd"`
-	Output       Output   `toml:"output"`
-	Budget       Budget   `toml:"budget"`
+	ID           ID        `toml:"id,required"`
+	Version      Version   `toml:"version,required"`
+	Architecture Arch      `toml:"architecture"`
+	Packages     Packages  `toml:"packages"`
+	Debian       Debian    `toml:"debian"`
+	Kernel       Kernel    `toml:"kernel"`
+	System       System    `toml:"system"`
+	Users        []User    `toml:"users"`
+	Groups       []Group   `toml:"groups"`
+	Networks     []Network `toml:"networks"`
+	Units        Units     `toml:"units"`
+	Files        []File    `toml:"files"`
+	Root         Root      `toml:"root"`
+	State        State     `toml:"state"`
+	Boot         Boot      `toml:"boot"`
+	Initrd       Initrd    `toml:"initrd"`
+	Output       Output    `toml:"output"`
+	Budget       Budget    `toml:"budget"`
 
 	dir string // the directory the recipe's relative paths start from
 }
 
 // Packages is what is installed, and where it comes from.
 type Packages struct {
-	Source  Source        `toml:"source"`
-	Install []PackageName `toml:"install,required,nonempty"`
+	Source          Source        `toml:"source"`
+	Install         []PackageName `toml:"install,required,nonempty"`
+	Strict          bool          `toml:"strict"`
+	ScriptsReplaced []PackageName `toml:"scripts_replaced"`
 }
 
 // Debian is which of Debian's archives is used, for [SourceDebian].
@@ -76,6 +83,8 @@ type File struct {
 	UID       Owner    `toml:"uid"`
 	GID       Owner    `toml:"gid"`
 	Replace   bool     `toml:"replace"` // may replace what a package ships
+
+	Capabilities []Capability `toml:"capabilities"` // what whoever runs it may do
 }
 
 // TOMLType says which keys a file must have.
@@ -92,6 +101,16 @@ func (File) TOMLType() (string, map[string]any) {
 type Root struct {
 	Format  RootFormat `toml:"format"`
 	Exclude []Pattern  `toml:"exclude"`
+	Keep    []Pattern  `toml:"keep"`
+}
+
+// State is the partition for what outlives a boot, mounted at /var. Without the
+// table there is none: Size is 0.
+type State struct {
+	Size    Size        `toml:"size"`
+	MaxSize Size        `toml:"max_size"` // 0: all the space there is
+	Format  StateFormat `toml:"format"`
+	Encrypt Encryption  `toml:"encrypt"` // empty: not at all
 }
 
 // Boot is how the image is started.
@@ -125,6 +144,7 @@ func defaults() *Recipe {
 		Packages: Packages{Source: SourceDebian},
 		Debian:   Debian{Release: "trixie", Components: []Component{"main"}, MaxAgeDays: 400},
 		Root:     Root{Format: EROFS},
+		State:    State{Format: Ext4},
 		Boot:     Boot{Form: Partitions, OnCorruption: Reboot},
 		Output:   Output{Directory: "out", Kinds: []Kind{Disk, UKI, RootImage, Verity, KernelFiles}},
 	}
@@ -157,16 +177,23 @@ func Parse(file string, data []byte) (*Recipe, error) {
 
 // sort brings lists whose order means nothing into one order, so that nothing
 // downstream depends on how a recipe was written. Only the kernel's command
-// line has an order.
+// line and networks have an order.
 func (r *Recipe) sort() {
 	slices.Sort(r.Packages.Install)
+	slices.Sort(r.Packages.ScriptsReplaced)
 	slices.Sort(r.Debian.Components)
 	slices.Sort(r.Units.Enable)
 	slices.Sort(r.Units.Disable)
 	slices.Sort(r.Units.Mask)
 	slices.Sort(r.Root.Exclude)
+	slices.Sort(r.Root.Keep)
 	slices.Sort(r.Initrd.Modules)
 	slices.Sort(r.Output.Kinds)
+	slices.SortFunc(r.Groups, func(a, b Group) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.Users, func(a, b User) int { return cmp.Compare(a.Name, b.Name) })
+	for _, u := range r.Users {
+		slices.Sort(u.Groups)
+	}
 	slices.SortFunc(r.Files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
 }
 

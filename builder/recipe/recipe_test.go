@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -90,6 +91,7 @@ func TestDefaults(t *testing.T) {
 		Debian:   Debian{Release: "trixie", Components: []Component{"main"}, MaxAgeDays: 400},
 		Kernel:   Kernel{Package: "linux-image-cloud-arm64"},
 		Root:     Root{Format: EROFS},
+		State:    State{Format: Ext4},
 		Boot:     Boot{Form: Partitions, OnCorruption: Reboot},
 		Output:   Output{Directory: "out", Kinds: []Kind{Disk, KernelFiles, RootImage, UKI, Verity}},
 		dir:      ".",
@@ -176,7 +178,7 @@ func TestTemplate(t *testing.T) {
 		mustParse(t, all.String())
 		for _, k := range keys() {
 			name := k.Name[strings.LastIndexByte(k.Name, '.')+1:]
-			if k.Name == "files.source" || k.Name == "files.directory" {
+			if slices.Contains([]string{"files.source", "files.directory", "networks.mac"}, k.Name) {
 				continue // alternatives to what is shown
 			}
 			if !strings.Contains(all.String(), "\n"+name+" = ") && !strings.Contains(all.String(), "["+name+"]") {

@@ -39,20 +39,35 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	}
 }
 
+// required is what an item of a list of tables must have.
+var required = map[string]map[string]string{
+	"files":    {"path": `"/a"`},
+	"users":    {"name": `"a"`},
+	"groups":   {"name": `"a"`},
+	"networks": {"name": `"en*"`},
+}
+
 // checkExample reads a recipe with nothing but the example and what is required.
 func checkExample(t *testing.T, k stricttoml.Key) {
 	all := map[string]string{"id": `"x"`, "version": `"1"`, "architecture": `"x86-64"`, "packages.install": `["xx"]`}
-	if name, ok := strings.CutPrefix(k.Name, "files."); ok {
-		file := map[string]string{"path": `"/a"`}
-		if !slices.Contains([]string{"source", "symlink", "directory"}, name) {
-			file["content"] = `""`
+	if list, name, _ := strings.Cut(k.Name, "."); required[list] != nil {
+		item := map[string]string{}
+		maps.Copy(item, required[list])
+		if list == "files" && !slices.Contains([]string{"source", "symlink", "directory"}, name) {
+			item["content"] = `""`
 		}
-		file[name] = k.Example
+		switch k.Name {
+		case "networks.mac":
+			delete(item, "name")
+		case "networks.gateways":
+			item["addresses"] = `["192.0.2.10/24"]`
+		}
+		item[name] = k.Example
 		var items []string
-		for key, value := range file {
+		for key, value := range item {
 			items = append(items, key+" = "+value)
 		}
-		all["files"] = "[{ " + strings.Join(items, ", ") + " }]"
+		all[list] = "[{ " + strings.Join(items, ", ") + " }]"
 	} else {
 		all[k.Name] = k.Example
 	}
@@ -111,6 +126,11 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		"files = [{ path = '/a', content = '', uid = 4294967294 }]", "files = [{ path = '/a', content = '', gid = -1 }]",
 		"files = [{ path = '/a', content = '', mode = '0644' }]", "files = [{ path = '/a', content = '', mode = '0999' }]",
 		"files = [{ path = 'a', content = '' }]", "files = [{ path = '/run/a', content = '' }]", "files = [{ path = '/runner', content = '' }]",
+		"networks = [{ name = 'a' }]", "networks = [{ mac = '52:54:00:12:34:56' }]", "networks = [{ mac = '52:54:00:12:34' }]", "networks = [{}]",
+		"networks = [{ name = 'a', mac = '52:54:00:12:34:56' }]", "networks = [{ name = 'a b' }]", "networks = [{ name = 'a', dhcp = false }]",
+		"networks = [{ name = 'a', addresses = ['192.0.2.1'] }]", "networks = [{ name = 'a', addresses = ['192.0.2.1/24', 'fd00::1/64'] }]",
+		"networks = [{ name = 'a', dns = ['192.0.2.1:53', '[fd00::1]:853#a.b', 'fd00::1', '::1#c'] }]", "networks = [{ name = 'a', dns = ['fd00::1]:53'] }]",
+		"networks = [{ name = 'a', domains = ['~.', '~a.b', 'a'] }]", "networks = [{ name = 'a', domains = ['a..b'] }]",
 		"boot.on_corruption = 'ignore'", "boot.on_corruption = 'halt'", "packages.source = 'nix'",
 	} {
 		want := "right"

@@ -51,6 +51,8 @@ architecture = %q
 source = "debian"
 install = [
 %s]
+#strict = true # a maintainer script whose work nobody does is an error
+#scripts_replaced = ["mosquitto"] # this recipe does what their scripts would
 
 [debian]
 release = "trixie"
@@ -62,6 +64,41 @@ release = "trixie"
 [kernel]
 #package = "linux-image-amd64"
 command_line = ["console=tty0", "console=%s", "quiet", "systemd.show_status=true"]
+
+# What machines are told about themselves; credentials at boot can say otherwise.
+[system]
+#hostname = "box"
+#timezone = "Europe/Vienna" # needs the package tzdata
+#locale = "de_AT.UTF-8" # needs the package locales
+#keymap = "de" # needs the packages kbd and console-data
+#font = "Lat2-Terminus16"
+
+# Who can log in. Without an entry for root, it is locked.
+#[[users]]
+#name = "ana"
+#uid = 1000
+#description = "Ana Ruiz"
+#group = "users"
+#groups = ["sudo"]
+#home = "/home/ana"
+#shell = "/bin/bash"
+#password_hash = "$y$j9T$bocaditos......$qw13JDAo20J6KVRwRu5qVm58XnUuVsbf0YH1NobNAD." # by mkpasswd or openssl passwd -6
+#authorized_keys = ["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICkKx2N5UaesqKCGSN0XaGFB1HHLdT514QWVGpAuK3nT ana@home"]
+#system = false
+#locked = false
+
+#[[groups]]
+#name = "deploy"
+#gid = 2000
+
+# Interfaces that do not just use DHCP; one [[networks]] for each.
+#[[networks]]
+#name = "en*" # or mac = "52:54:00:12:34:56"
+#dhcp = false
+#addresses = ["192.0.2.10/24"]
+#gateways = ["192.0.2.1"]
+#dns = ["192.0.2.53"] # needs the package systemd-resolved
+#domains = ["example.org"]
 
 # Units that start, or do not, in spite of what the packages say.
 [units]
@@ -77,6 +114,7 @@ content = "Built with Bocaditos\n"
 #uid = 0
 #gid = 0
 #replace = true
+#capabilities = ["cap_net_raw"]
 
 #[[files]]
 #path = "/etc/localtime"
@@ -92,6 +130,15 @@ exclude = [
     "/usr/share/locale/*",
     "/usr/share/man/*",
 ]
+#keep = ["/usr/lib/udev/hwdb.d"] # of what is left out of every image
+
+# A partition for what outlives a boot, mounted at /var; without it /var is in
+# memory. It needs the packages systemd-repart and e2fsprogs.
+#[state]
+#size = "1G"
+#max_size = "100G"
+#format = "ext4" # or "btrfs"
+#encrypt = "tpm"
 
 [boot]
 form = "partitions"
