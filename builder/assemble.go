@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
+	"github.com/bocaditos/bocaditos/certs"
 	"github.com/bocaditos/bocaditos/image"
+	"github.com/bocaditos/bocaditos/pam"
 	"github.com/bocaditos/bocaditos/pkgs"
 	"github.com/bocaditos/bocaditos/systemd"
 	"github.com/bocaditos/bocaditos/systemd/preset"
@@ -27,11 +29,13 @@ type assembled struct {
 	osRelease []byte
 	init      string // the program that the initrd starts
 	bytes     int64  // of file content
+	units     []image.Unit
+	leftOut   []PathOrigin
 }
 
 // assemble makes the root: packages, the recipe's files, vendor config, then
 // the passes, each of which sees what the earlier ones made.
-func (b *build) assemble(ctx context.Context, sets map[string][]*pkgs.Package, epoch int64) (*assembled, error) {
+func (b *build) assemble(ctx context.Context, lock *pkgs.Lock, sets map[string][]*pkgs.Package, epoch int64) (*assembled, error) {
 	a := &assembled{init: prefix + "/lib/systemd/systemd"}
 	err := b.stage(ctx, "merge", func() (string, bool, error) {
 		if err := b.merge(a, sets); err != nil {
@@ -51,6 +55,9 @@ func (b *build) assemble(ctx context.Context, sets map[string][]*pkgs.Package, e
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkScripts(ctx, a.tree, sets); err != nil {
+		return nil, err
+	}
 	var report *unitfixup.Report
 	err = b.stage(ctx, "fixup", func() (string, bool, error) {
 		if report, err = unitfixup.Fix(a.tree, unitfixup.Options{Depends: depends(sets[rootSet])}); err != nil {
@@ -61,10 +68,17 @@ func (b *build) assemble(ctx context.Context, sets map[string][]*pkgs.Package, e
 	if err != nil {
 		return nil, err
 	}
-	if err := b.passes(ctx, a.tree, epoch); err != nil {
+	if err := b.passes(ctx, a.tree, lock, epoch); err != nil {
 		return nil, err
 	}
-	return a, b.checkPrograms(a.tree, report)
+	if err := b.prune(ctx, a); err != nil {
+		return nil, err
+	}
+	if err := b.checkPrograms(a.tree, report); err != nil {
+		return nil, err
+	}
+	a.units, err = b.verify(ctx, a.tree, epoch)
+	return a, err
 }
 
 func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error) {
@@ -74,29 +88,59 @@ func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error)
 	if a.boot, err = splitKernel(a.tree, sets[kernelSet]); err != nil {
 		return err
 	}
-	unmatched, err := exclude(a.tree, recipe.Strings(b.recipe.Root.Exclude))
+	var unmatched []string
+	a.leftOut, unmatched, err = exclude(a.tree, recipe.Strings(b.recipe.Root.Exclude))
 	if err != nil {
 		return fail(Recipe, err, "")
 	}
 	for _, pattern := range unmatched {
 		b.warn("root.exclude %q matches nothing", pattern)
 	}
-	if a.osRelease, err = setOSRelease(a.tree, string(b.recipe.ID), string(b.recipe.Version)); err != nil {
+	if a.osRelease, err = setOSRelease(a.tree, string(b.recipe.ID), string(b.recipe.Version), b.recipe.Hostname()); err != nil {
 		return err
 	}
+	installed := packageNames(sets[rootSet])
+	if err := pam.Install(a.tree, prefix, installed); err != nil {
+		return fail(Content, fmt.Errorf("move the PAM configuration into the prefix: %w", err), "")
+	}
+	if err := systemd.LinkHomes(a.tree); err != nil {
+		return fail(Content, err, "")
+	}
 	if err := b.addFiles(a.tree); err != nil {
+		return err
+	}
+	if _, err := certs.Add(a.tree, prefix); err != nil {
+		return fail(Content, fmt.Errorf("make the store of certificate authorities: %w", err), "")
+	}
+	if err := b.finishPAM(a.tree); err != nil {
 		return err
 	}
 	if err := b.addPresets(a.tree); err != nil {
 		return err
 	}
-	if err := systemd.AddVendorFiles(a.tree, prefix); err != nil {
+	if err := b.addState(a.tree); err != nil {
+		return err
+	}
+	if err := systemd.AddVendorFiles(a.tree, prefix, installed); err != nil {
 		return fail(Content, fmt.Errorf("add vendor config: %w", err), "")
+	}
+	if err := b.addIdentity(a.tree); err != nil {
+		return err
+	}
+	if err := b.addNetworks(a.tree); err != nil {
+		return err
 	}
 	if _, n, err := a.tree.Resolve(a.init); err != nil || n.Type != tree.File {
 		return fail(Content, fmt.Errorf("the image has no %s, the program to start", a.init), `add "systemd" to packages.install`)
 	}
 	return nil
+}
+
+func packageNames(packages []*pkgs.Package) (names []string) {
+	for _, p := range packages {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // addPresets writes what the recipe says of units as the preset of highest
@@ -140,7 +184,16 @@ func unitsExist(root *tree.Tree, units []recipe.UnitName) error {
 				near = append(near, other)
 			}
 		}
-		slices.Sort(near)
+		slices.SortFunc(near, func(a, b string) int { // of the same kind, and the most like it
+			distance := func(other string) int {
+				d := max(len(other)-len(name), len(name)-len(other))
+				if path.Ext(other) != suffix {
+					d += 1000
+				}
+				return d
+			}
+			return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(a, b))
+		})
 		tip := "add the package that has it to packages.install"
 		if len(near) > 0 {
 			tip = "did you mean " + strings.Join(near[:min(3, len(near))], " or ") + "?"

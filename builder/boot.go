@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/bocaditos/bocaditos/initrd"
 	"github.com/bocaditos/bocaditos/kernel"
 	"github.com/bocaditos/bocaditos/pkgs"
+	"github.com/bocaditos/bocaditos/systemd"
 	"github.com/bocaditos/bocaditos/tree"
 	"github.com/bocaditos/bocaditos/uki"
 )
@@ -70,7 +72,7 @@ func (b *build) writeInitrd(ctx context.Context, root *assembled, k kernel.Kerne
 				return "", false, fail(Content, err, "")
 			}
 			contents = append(contents, image.Package{Name: m.Name, Bytes: int64(len(data))})
-			c.Modules = append(c.Modules, initrd.Module{Name: m.Name, Data: data, Required: m.Required})
+			c.Modules = append(c.Modules, initrd.Module{Name: m.Name, Data: data, Required: m.Required, Needs: m.Needs})
 		}
 		var w bytes.Buffer
 		if err := initrd.Write(&w, c); err != nil {
@@ -98,6 +100,9 @@ func (b *build) write(ctx context.Context, out *outputDir, root *assembled, sets
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkStateKernel(root.tree, k); err != nil {
+		return nil, err
+	}
 	ri, err := b.writeRoot(ctx, out, root, in.Epoch)
 	if err != nil {
 		return nil, err
@@ -117,8 +122,9 @@ func (b *build) write(ctx context.Context, out *outputDir, root *assembled, sets
 		RootFS: image.RootFS{Format: string(b.recipe.Root.Format), Hash: ri.params.RootHash.String(), Salt: ri.params.Salt.String(),
 			VerityUUID: ri.params.UUID.String(), DataBlocks: ri.params.DataBlocks,
 			RootPartUUID: ri.dataUUID.String(), VerityPartUUID: ri.hashUUID.String()},
-		Packages: describePackages(root.tree, sets),
-		Lock:     in.Lock,
+		State:    b.describeState(),
+		Packages: describePackages(root.tree, sets), Units: root.units, Credentials: systemd.Credentials(root.tree, prefix),
+		Lock: in.Lock,
 	}
 	err = b.stage(ctx, "outputs", func() (string, bool, error) {
 		return b.outputs(out, root, k, ri, ukiFile, initrdFile, m)
@@ -161,10 +167,20 @@ func (b *build) writeUKI(ctx context.Context, out *outputDir, root *assembled, k
 	return name, cmdline, nil
 }
 
-// cmdline is the kernel command line: what the recipe says, and what the form
-// of the root asks for. /var is a tmpfs because the root is read-only.
+// cmdline is the kernel command line: what the recipe says, and what a root that
+// nobody can write to asks for. Without a state partition /var is a tmpfs.
+//
+// The machine ID is the firmware's UUID of the machine: it must be known before
+// any filesystem is mounted, and one made anew at each boot would leave the
+// logs of each boot in a directory of its own, which nobody ever empties.
 func (b *build) cmdline() string {
-	words := append(recipe.Strings(b.recipe.Kernel.CommandLine), "systemd.volatile=state")
+	words := recipe.Strings(b.recipe.Kernel.CommandLine)
+	if _, wanted := b.state(); !wanted {
+		words = append(words, "systemd.volatile=state")
+	}
+	if !slices.ContainsFunc(words, func(w string) bool { return strings.HasPrefix(w, "systemd.machine_id=") }) {
+		words = append(words, "systemd.machine_id=firmware")
+	}
 	return strings.Join(words, " ")
 }
 

@@ -78,9 +78,12 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := b.assemble(ctx, sets, in.Epoch)
+	root, err := b.assemble(ctx, lock, sets, in.Epoch)
 	if err != nil {
 		return nil, err
+	}
+	if in.Lock, err = fileDigest(b.lockFile()); err != nil { // it may have new accounts
+		return nil, fail(Host, err, "")
 	}
 	m, err := b.write(ctx, out, root, sets, in)
 	if err != nil {

@@ -69,6 +69,13 @@ func (b *build) addFiles(root *tree.Tree) error {
 			return fail(Recipe, fmt.Errorf("files %q: %w", f.Path, err), "")
 		}
 		own(t, f)
+		if len(f.Capabilities) > 0 {
+			n := t.Lookup(string(f.Path))
+			if n.Type != tree.File {
+				return fail(Recipe, fmt.Errorf("files %q: capabilities are for a file, this is a %s", f.Path, n.Type), "name the program alone in a [[files]] of its own")
+			}
+			n.Xattrs = map[string]string{"security.capability": recipe.FileCapabilities(f.Capabilities)}
+		}
 		rule := func(c *tree.Conflict) tree.Decision {
 			switch {
 			case c.Have.Type == tree.Dir && c.Want.Type == tree.Dir && c.Path != string(f.Path):

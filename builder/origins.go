@@ -13,7 +13,8 @@ import (
 )
 
 // A PathOrigin is one line of the origins artifact: a path of the root, what
-// is there, and the history of how it came to be.
+// is there, and the history of how it came to be. Of type "left out" are paths
+// that would be in the root, with what is below them, but are not.
 type PathOrigin struct {
 	Path    string        `json:"path"`
 	Type    string        `json:"type"`
@@ -25,7 +26,17 @@ type PathOrigin struct {
 	History []tree.Origin `json:"history"`
 }
 
-func writeOrigins(w io.Writer, t *tree.Tree) error {
+func (o PathOrigin) String() string {
+	switch {
+	case o.Type == leftOutType:
+		return o.Path + "  " + o.Type
+	case o.Target != "":
+		return fmt.Sprintf("%s → %s  %s %s %d:%d", o.Path, o.Target, o.Type, o.Mode, o.UID, o.GID)
+	}
+	return fmt.Sprintf("%s  %s %s %d:%d", o.Path, o.Type, o.Mode, o.UID, o.GID)
+}
+
+func writeOrigins(w io.Writer, t *tree.Tree, leftOut []PathOrigin) error {
 	b := bufio.NewWriter(w)
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
@@ -35,12 +46,20 @@ func writeOrigins(w io.Writer, t *tree.Tree) error {
 	if err != nil {
 		return err
 	}
+	for _, o := range leftOut {
+		if t.Lookup(o.Path) != nil {
+			continue // the recipe put something else there
+		}
+		if err := enc.Encode(o); err != nil {
+			return err
+		}
+	}
 	return b.Flush()
 }
 
 // Why finds a path in an origins file, following symbolic links as a program
 // in the image would. It returns every link on the way and what it ends at;
-// empty when the path is not in the image.
+// empty when the path is not in the image and was not left out of it.
 func Why(originsFile, p string) ([]PathOrigin, error) {
 	p, err := tree.Clean(p)
 	if err != nil {
@@ -85,6 +104,9 @@ func follow(at map[string]PathOrigin, p string) []PathOrigin {
 		}
 		if !ok {
 			return found
+		}
+		if o.Type == leftOutType {
+			return append(found, o)
 		}
 		named = named || len(rest) == 0
 		if o.Type != tree.Symlink.String() {

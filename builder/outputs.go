@@ -82,7 +82,7 @@ func (b *build) outputs(out *outputDir, root *assembled, k kernel.Kernel, ri *ro
 	if err := add(image.RootHash, b.fileName(".roothash")); err != nil {
 		return "", false, err
 	}
-	if err := b.writeOriginsFile(out, root.tree); err != nil {
+	if err := b.writeOriginsFile(out, root); err != nil {
 		return "", false, err
 	}
 	if err := add(image.Origins, b.fileName(".origins.jsonl")); err != nil {
@@ -91,13 +91,13 @@ func (b *build) outputs(out *outputDir, root *assembled, k kernel.Kernel, ri *ro
 	return fmt.Sprintf("%d files, %s", len(m.Artifacts), FormatBytes(total)), false, nil
 }
 
-func (b *build) writeOriginsFile(out *outputDir, t *tree.Tree) error {
+func (b *build) writeOriginsFile(out *outputDir, root *assembled) error {
 	f, err := os.Create(out.path(b.fileName(".origins.jsonl")))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return writeOrigins(f, t)
+	return writeOrigins(f, root.tree, root.leftOut)
 }
 
 // writeDisk makes the GPT disk: ESP, root, root-verity.
@@ -138,7 +138,7 @@ func (b *build) writeDisk(out *outputDir, name string, ri *rootImage, ukiFile st
 	}
 	defer f.Close()
 	label := string(b.recipe.Version)
-	_, err = disk.Write(f, disk.Layout{ID: deriveUUID("disk", hash), Partitions: []disk.Partition{
+	_, err = disk.Write(f, disk.Layout{ID: deriveUUID("disk", hash), Free: int64(b.recipe.State.Size), Partitions: []disk.Partition{
 		{Type: disk.TypeESP, UUID: deriveUUID("esp", hash), Label: "esp", Content: esp},
 		{Type: types.Root, UUID: ri.dataUUID, Label: partitionLabel(string(b.recipe.ID), label, ""), Attributes: disk.ReadOnly, Content: disk.Reader(data, ri.size)},
 		{Type: types.Verity, UUID: ri.hashUUID, Label: partitionLabel(string(b.recipe.ID), label, "-verity"), Attributes: disk.ReadOnly, Content: disk.Reader(hashTree, ri.hashSize)},

@@ -90,6 +90,9 @@ func (b *build) resolve(ctx context.Context) (lock *pkgs.Lock, err error) {
 		if lock, err = b.source.Resolve(ctx, b.request()); err != nil {
 			return "", false, fail(Packages, err, "")
 		}
+		if old, err := pkgs.ReadLock(b.lockFile()); err == nil {
+			lock.Accounts = old.Accounts
+		}
 		if err := lock.Write(b.lockFile()); err != nil {
 			return "", false, fail(Output, err, "")
 		}

@@ -8,38 +8,44 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 
-	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/internal/cachefile"
 	"github.com/bocaditos/bocaditos/internal/sandbox"
+	"github.com/bocaditos/bocaditos/pkgs"
 	"github.com/bocaditos/bocaditos/systemd"
+	"github.com/bocaditos/bocaditos/systemd/sysusers"
 	"github.com/bocaditos/bocaditos/tree"
 )
 
 // passesVersion changes when the sandbox's behaviour does, so that results of
 // an older version are not taken for those of this one.
-const passesVersion = "2"
+const passesVersion = "3"
 
 // passes runs the image's own tools on the root and brings back what they
 // changed. Their results are in the cache under all that goes into them: the
 // root and the commands.
-func (b *build) passes(ctx context.Context, root *tree.Tree, epoch int64) error {
-	commands, err := systemd.Passes(root, systemd.Options{Prefix: prefix, Mask: recipe.Strings(b.recipe.Units.Mask)})
+func (b *build) passes(ctx context.Context, root *tree.Tree, lock *pkgs.Lock, epoch int64) error {
+	if err := systemd.CheckUsers(root, prefix); err != nil {
+		return fail(Content, fmt.Errorf("users and groups clash:\n%w", err), "a file of the same name in /etc/sysusers.d, made by [[files]], is read instead of the package's")
+	}
+	commands, err := systemd.Passes(root, b.systemdOptions())
 	if err != nil {
 		return fail(Content, err, "")
 	}
 	return b.stage(ctx, "passes", func() (string, bool, error) {
-		dir, err := b.passesDir(root, commands, epoch)
+		input := root.Clone()
+		if a := lock.Accounts; a != nil {
+			if err := systemd.PinAccounts(input, prefix, sysusers.Accounts(*a)); err != nil {
+				return "", false, fail(Content, err, "")
+			}
+		}
+		results, cached, err := b.run(ctx, input, commands, epoch)
 		if err != nil {
 			return "", false, err
-		}
-		results, cached := readResults(dir)
-		if !cached {
-			if results, err = b.runPasses(ctx, root, commands, epoch, dir); err != nil {
-				return "", false, err
-			}
 		}
 		changes := 0
 		for i, r := range results {
@@ -50,15 +56,62 @@ func (b *build) passes(ctx context.Context, root *tree.Tree, epoch int64) error 
 			for _, w := range systemd.Warnings(name, r.Output) {
 				b.warn("%s", w)
 			}
-			r.Changes = filepath.Join(dir, r.Changes)
 			changed, err := systemd.Apply(root, prefix, name, r)
 			if err != nil {
 				return "", false, fail(Content, fmt.Errorf("take over the changes of %s: %w", name, err), "")
 			}
 			changes += len(changed)
 		}
+		if err := b.keepAccounts(root, lock); err != nil {
+			return "", false, err
+		}
+		warnings, err := systemd.Finish(root, b.systemdOptions())
+		if err != nil {
+			return "", false, fail(Content, err, "")
+		}
+		for _, w := range warnings {
+			b.warn("%s", w)
+		}
 		return fmt.Sprintf("%d tools changed %d paths", len(results), changes), cached, nil
 	})
+}
+
+// keepAccounts writes the numbers that systemd-sysusers chose into the lock.
+func (b *build) keepAccounts(root *tree.Tree, lock *pkgs.Lock) error {
+	if b.Locked {
+		return nil // they are what they will be when the lock is written
+	}
+	var a sysusers.Accounts
+	if lock.Accounts != nil {
+		a = sysusers.Accounts{Users: maps.Clone(lock.Accounts.Users), Groups: maps.Clone(lock.Accounts.Groups)}
+	}
+	if err := systemd.ChosenAccounts(root, prefix, &a); err != nil {
+		return fail(Content, fmt.Errorf("read the users that were made: %w", err), "")
+	}
+	kept := pkgs.Accounts(a)
+	if lock.Accounts != nil && reflect.DeepEqual(*lock.Accounts, kept) {
+		return nil
+	}
+	lock.Accounts = &kept
+	return fail(Output, lock.Write(b.lockFile()), "")
+}
+
+// run runs the commands in the root, or finds in the cache what came of that.
+func (b *build) run(ctx context.Context, root *tree.Tree, commands []sandbox.Command, epoch int64) (results []sandbox.Result, cached bool, err error) {
+	dir, err := b.passesDir(root, commands, epoch)
+	if err != nil {
+		return nil, false, err
+	}
+	results, cached = readResults(dir)
+	if !cached {
+		if results, err = b.runPasses(ctx, root, commands, epoch, dir); err != nil {
+			return nil, false, err
+		}
+	}
+	for i := range results {
+		results[i].Changes = filepath.Join(dir, results[i].Changes)
+	}
+	return results, cached, nil
 }
 
 func (b *build) passesDir(root *tree.Tree, commands []sandbox.Command, epoch int64) (string, error) {

@@ -66,10 +66,9 @@ func hasRootLink(t *tree.Tree) bool {
 
 // exclude removes what matches the recipe's patterns, with all below it. A
 // pattern without a match is a mistake worth a warning, not a failure.
-func exclude(t *tree.Tree, patterns []string) (unmatched []string, err error) {
+func exclude(t *tree.Tree, patterns []string) (out []PathOrigin, unmatched []string, err error) {
 	matched := map[string]bool{}
-	var doomed []string
-	err = t.Walk(func(p string, _ *tree.Node) error {
+	err = t.Walk(func(p string, n *tree.Node) error {
 		for _, pattern := range patterns {
 			ok, err := path.Match(pattern, p)
 			if err != nil {
@@ -77,17 +76,17 @@ func exclude(t *tree.Tree, patterns []string) (unmatched []string, err error) {
 			}
 			if ok {
 				matched[pattern] = true
-				doomed = append(doomed, p)
+				out = append(out, leftOut(p, n, tree.Origin{Pass: "recipe", Rule: fmt.Sprintf("root.exclude %q", pattern)}))
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, p := range doomed {
-		if err := t.Remove(p); err != nil {
-			return nil, err
+	for _, o := range out {
+		if err := t.Remove(o.Path); err != nil {
+			return nil, nil, err
 		}
 	}
 	for _, pattern := range patterns {
@@ -95,7 +94,7 @@ func exclude(t *tree.Tree, patterns []string) (unmatched []string, err error) {
 			unmatched = append(unmatched, pattern)
 		}
 	}
-	return unmatched, nil
+	return out, unmatched, nil
 }
 
 // splitKernel merges what a kernel package has for the running system (its
@@ -118,8 +117,9 @@ func splitKernel(root *tree.Tree, kernel []*pkgs.Package) (boot *tree.Tree, err 
 }
 
 // setOSRelease names the image in os-release(5), after what the distribution
-// says of itself.
-func setOSRelease(root *tree.Tree, id, version string) ([]byte, error) {
+// says of itself, and the machines that nothing else gives a name: /etc/hostname
+// would rule out credentials.
+func setOSRelease(root *tree.Tree, id, version, hostname string) ([]byte, error) {
 	at, n, err := root.Resolve("/usr/lib/os-release")
 	if err != nil {
 		return nil, fail(Content, fmt.Errorf("the image has no /usr/lib/os-release: %w", err), `add "base-files" to packages.install`)
@@ -129,13 +129,16 @@ func setOSRelease(root *tree.Tree, id, version string) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", at, err)
 	}
 	var b strings.Builder
+	ours := []string{"IMAGE_ID=", "IMAGE_VERSION=", "DEFAULT_HOSTNAME="}
 	for line := range strings.Lines(string(old)) {
-		if !strings.HasPrefix(line, "IMAGE_ID=") && !strings.HasPrefix(line, "IMAGE_VERSION=") {
+		if !slices.ContainsFunc(ours, func(key string) bool { return strings.HasPrefix(line, key) }) {
 			b.WriteString(strings.TrimSuffix(line, "\n") + "\n")
 		}
 	}
-	fmt.Fprintf(&b, "IMAGE_ID=%s\nIMAGE_VERSION=%s\n", id, version)
+	for i, value := range []string{id, version, hostname} {
+		b.WriteString(ours[i] + value + "\n")
+	}
 	n.Content = tree.String(b.String())
-	n.History = append(n.History, tree.Origin{Pass: "recipe", Rule: "id, version"})
+	n.History = append(n.History, tree.Origin{Pass: "recipe", Rule: "id, version, hostname"})
 	return []byte(b.String()), nil
 }

@@ -73,9 +73,12 @@ func TestMergePackages(t *testing.T) {
 
 func TestExclude(t *testing.T) {
 	root := pkg(t, "a", map[string]string{"/usr/share/doc/a/README": "", "/usr/share/doc/b": "", "/usr/bin/a": ""}).Tree
-	unmatched, err := exclude(root, []string{"/usr/share/doc/*", "/nothing/*"})
+	out, unmatched, err := exclude(root, []string{"/usr/share/doc/*", "/nothing/*"})
 	if err != nil || !slices.Equal(unmatched, []string{"/nothing/*"}) {
 		t.Errorf("unmatched %v, %v", unmatched, err)
+	}
+	if len(out) != 2 || out[1].Path != "/usr/share/doc/b" {
+		t.Errorf("left out %v", out)
 	}
 	text, err := root.Text()
 	if want := "/: dir 0755\n/usr: dir 0755\n/usr/bin: dir 0755\n/usr/bin/a: file 0644 empty\n/usr/share: dir 0755\n/usr/share/doc: dir 0755\n"; err != nil || text != want {
@@ -85,11 +88,11 @@ func TestExclude(t *testing.T) {
 
 func TestOSRelease(t *testing.T) {
 	root := pkg(t, "base-files", map[string]string{"/usr/lib/os-release": "ID=debian\nIMAGE_ID=old"}).Tree
-	got, err := setOSRelease(root, "hello", "7")
-	if want := "ID=debian\nIMAGE_ID=hello\nIMAGE_VERSION=7\n"; err != nil || string(got) != want {
+	got, err := setOSRelease(root, "hello", "7", "box")
+	if want := "ID=debian\nIMAGE_ID=hello\nIMAGE_VERSION=7\nDEFAULT_HOSTNAME=box\n"; err != nil || string(got) != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
-	if _, err := setOSRelease(tree.New(), "hello", "7"); err == nil || !strings.Contains(err.(*Failure).Hint(), "base-files") {
+	if _, err := setOSRelease(tree.New(), "hello", "7", "box"); err == nil || !strings.Contains(err.(*Failure).Hint(), "base-files") {
 		t.Errorf("without os-release: %v", err)
 	}
 }
@@ -193,7 +196,14 @@ func TestOverBudget(t *testing.T) {
 func TestWhy(t *testing.T) {
 	root := pkg(t, "p", map[string]string{"/usr/bin/dash": "elf", "/usr/bin/sh": "→ dash", "/bin": "→ /usr/bin"}).Tree
 	var b bytes.Buffer
-	if err := writeOrigins(&b, root); err != nil {
+	leftOut := []PathOrigin{
+		{Path: "/usr/lib/rpm", Type: leftOutType, History: []tree.Origin{{Package: "p"}, {Pass: "left out", Rule: "is for RPM"}}},
+		{Path: "/usr/bin/sh", Type: leftOutType}, // and the recipe has another one
+	}
+	if err := root.Put("/usr/lib/x", tree.NewDir(0o755, tree.Origin{})); err != nil {
+		t.Fatal(err)
+	}
+	if err := writeOrigins(&b, root, leftOut); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "origins")
@@ -208,6 +218,12 @@ func TestWhy(t *testing.T) {
 	}
 	if !slices.Equal(paths, []string{"/bin", "/usr/bin/sh", "/usr/bin/dash"}) {
 		t.Errorf("/bin/sh leads to %v", paths)
+	}
+	for _, p := range []string{"/usr/lib/rpm", "/usr/lib/rpm/macros.d/macros.systemd"} {
+		found, err := Why(file, p)
+		if err != nil || len(found) != 1 || found[0].String() != "/usr/lib/rpm  left out" || len(found[0].History) != 2 {
+			t.Errorf("%s, which was left out: %v, %v", p, found, err)
+		}
 	}
 	if found, err := Why(file, "/none"); len(found) != 0 || err != nil {
 		t.Errorf("a path that is not there: %v, %v", found, err)
@@ -285,7 +301,10 @@ func TestUnitsMustExist(t *testing.T) {
 			t.Errorf("%s: %v", unit, err)
 		}
 	}
-	if err := unitsExist(root, []recipe.UnitName{"sshd.service"}); err.(*Failure).Hint() != "did you mean ssh.service?" {
+	for _, name := range []string{"ssh.target", "ssh-session-cleanup.service", "sshd-unix.socket", "sshd-a.service"} {
+		root.Put("/usr/lib/systemd/system/"+name, tree.NewFile(0o644, tree.String(""), tree.Origin{}))
+	}
+	if err := unitsExist(root, []recipe.UnitName{"sshd.service"}); err.(*Failure).Hint() != "did you mean ssh.service or sshd-a.service or ssh.target?" {
 		t.Errorf("hint %q", err.(*Failure).Hint())
 	}
 }
@@ -301,6 +320,7 @@ func TestChangedInputs(t *testing.T) {
 		{"nothing", func(*inputs) {}, ""},
 		{"a comment", func(in *inputs) { in.Recipe = "# c\n" + text }, ""},
 		{"a key", func(in *inputs) { in.Recipe = text + "[units]\nmask = [\"a.service\"]\n" }, "units.mask"},
+		{"a user", func(in *inputs) { in.Recipe = text + "[[users]]\nname = \"ana\"\n" }, `users "ana"`},
 		{"the lock and its date", func(in *inputs) { in.Lock, in.Epoch = "m", 2 }, "image.lock"},
 		{"the epoch", func(in *inputs) { in.Epoch = 2 }, "SOURCE_DATE_EPOCH"},
 		{"a source", func(in *inputs) { in.Files = map[string]string{`files "/a"`: "2"} }, `the source of files "/a"`},

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bocaditos/bocaditos/systemd/preset"
+	"github.com/bocaditos/bocaditos/systemd/sysusers"
 	"github.com/bocaditos/bocaditos/systemd/tmpfiles"
 	"github.com/bocaditos/bocaditos/tree"
 )
@@ -52,6 +53,17 @@ func confLines(t *tree.Tree, prefix, dir, suffix string) (lines []confLine) {
 		}
 	}
 	return lines
+}
+
+// Groups are the names of the groups that t's sysusers.d(5) files make.
+func Groups(t *tree.Tree, prefix string) map[string]bool {
+	groups := map[string]bool{"root": true}
+	for _, l := range confLines(t, prefix, "sysusers.d", ".conf") {
+		if g := sysusers.GroupOf(l.text); g != "" {
+			groups[g] = true
+		}
+	}
+	return groups
 }
 
 // presetRule finds the line that enabled the unit that a link is to: none where

@@ -15,23 +15,48 @@ import (
 // paths and automounts trigger. Units that generators, udev or the bus start
 // at run time are not among them. The result is sorted.
 func Enabled(t *tree.Tree, prefix string, targets ...string) []string {
-	g := unitGraph{t: t, files: map[string]bool{}, seen: map[string]bool{}}
-	for _, dir := range []string{"/etc/systemd/system", path.Join(prefix, "lib/systemd/system")} {
-		if real, n, err := t.Resolve(dir); err == nil && n.Type == tree.Dir {
-			g.dirs = append(g.dirs, real)
-		}
+	g := enabled(t, prefix, targets)
+	return slices.Sorted(maps.Keys(g.files))
+}
+
+// A Unit is a unit by its own name ("getty@tty1.service"), and its file.
+type Unit struct{ Name, File string }
+
+// EnabledUnits returns the units whose files Enabled returns, sorted by name;
+// one that goes by several names is there once.
+func EnabledUnits(t *tree.Tree, prefix string, targets ...string) []Unit {
+	g := enabled(t, prefix, targets)
+	var units []Unit
+	for _, name := range slices.Sorted(maps.Keys(g.units)) {
+		units = append(units, Unit{name, g.units[name]})
 	}
+	return units
+}
+
+func enabled(t *tree.Tree, prefix string, targets []string) *unitGraph {
+	g := newUnitGraph(t, prefix)
 	for _, target := range targets {
 		g.visit(target)
 	}
-	return slices.Sorted(maps.Keys(g.files))
+	return g
 }
 
 type unitGraph struct {
 	t     *tree.Tree
 	dirs  []string // the one that decides first
 	files map[string]bool
+	units map[string]string // name → file
 	seen  map[string]bool
+}
+
+func newUnitGraph(t *tree.Tree, prefix string) *unitGraph {
+	g := &unitGraph{t: t, files: map[string]bool{}, units: map[string]string{}, seen: map[string]bool{}}
+	for _, dir := range []string{"/etc/systemd/system", path.Join(prefix, "lib/systemd/system")} {
+		if real, n, err := t.Resolve(dir); err == nil && n.Type == tree.Dir {
+			g.dirs = append(g.dirs, real)
+		}
+	}
+	return g
 }
 
 func (g *unitGraph) visit(unit string) {
@@ -44,6 +69,7 @@ func (g *unitGraph) visit(unit string) {
 		return // not there, or masked
 	}
 	g.files[fragment] = true
+	g.units[realName(unit, fragment)] = fragment
 	settings := g.read(fragment)
 	for _, name := range names {
 		for _, dir := range g.dirs {
@@ -186,6 +212,18 @@ func triggered(unit string, settings []setting) string {
 		}
 	}
 	return result
+}
+
+// realName is the name that a unit which was asked for as unit, perhaps an
+// alias, has by its file: for a template's, with the same instance.
+func realName(unit, file string) string {
+	name := path.Base(file)
+	_, rest, ok := strings.Cut(unit, "@")
+	if !ok || template(name) != name || !strings.Contains(name, "@") {
+		return name
+	}
+	suffix := path.Ext(name)
+	return strings.TrimSuffix(name, suffix) + strings.TrimSuffix(rest, path.Ext(rest)) + suffix
 }
 
 // template is "a@.service" for "a@b.service", and any other name itself.

@@ -3,6 +3,7 @@ package systemd_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"regexp"
 	"slices"
@@ -13,7 +14,11 @@ import (
 	"github.com/bocaditos/bocaditos/internal/sandbox"
 	"github.com/bocaditos/bocaditos/internal/sandbox/sandboxtest"
 	"github.com/bocaditos/bocaditos/systemd"
+	"github.com/bocaditos/bocaditos/systemd/analyze"
 	"github.com/bocaditos/bocaditos/systemd/preset"
+	"github.com/bocaditos/bocaditos/systemd/sysusers"
+	"github.com/bocaditos/bocaditos/systemd/tmpfiles"
+	"github.com/bocaditos/bocaditos/systemd/unit"
 	"github.com/bocaditos/bocaditos/tree"
 )
 
@@ -53,6 +58,7 @@ var testFiles = map[string]string{
 	units + "l.service":                             "[Service]\nExecStart=/bin/true\n",
 	units + "multi-user.target":                     "[Unit]\n",
 	units + "sockets.target":                        "[Unit]\n",
+	units + "local-fs.target":                       "[Unit]\n",
 	"/usr/lib/systemd/user-preset/90-test.preset":   "enable u.service\n",
 	"/usr/lib/systemd/user/u.service":               "[Service]\nExecStart=/bin/true\n[Install]\nWantedBy=default.target\n",
 	"/usr/lib/systemd/user/default.target":          "[Unit]\n",
@@ -78,11 +84,14 @@ func testTree(tb testing.TB) *tree.Tree {
 		tb.Fatal(err)
 	}
 	put("/usr/"+preset.RecipePath, tree.NewFile(0o644, tree.String(recipe), o))
-	if err := systemd.AddVendorFiles(t, "/usr"); err != nil {
+	if err := systemd.AddVendorFiles(t, "/usr", nil); err != nil {
 		tb.Fatal(err)
 	}
 	return t
 }
+
+// ourLine is a line of our own configuration: which one changes with each comment.
+var ourLine = regexp.MustCompile(`(bocaditos[\w.-]*):\d+`)
 
 // runPasses runs all passes and applies them to t.
 func runPasses(tb testing.TB, t *tree.Tree) (changes, warnings, failures []string) {
@@ -117,7 +126,8 @@ func runPasses(tb testing.TB, t *tree.Tree) (changes, warnings, failures []strin
 			if n.Type == tree.File && n.Size() > 0 {
 				d = fmt.Sprintf("file %04o %d:%d", n.Mode, n.UID, n.GID) // what is in it depends on the host's tools
 			}
-			changes = append(changes, c.Path+": "+d+" | "+n.History[len(n.History)-1].String())
+			by := ourLine.ReplaceAllString(n.History[len(n.History)-1].String(), "$1:N")
+			changes = append(changes, c.Path+": "+d+" | "+by)
 		}
 		for _, w := range systemd.Warnings(c.Name, results[i].Output) {
 			if c.Name != systemd.Depmod { // there is not one module
@@ -163,24 +173,33 @@ const wantChanges = `
 /etc/gshadow: file 0000 0:0 | systemd-sysusers
 /etc/passwd: file 0644 0:0 | systemd-sysusers
 /etc/shadow: file 0000 0:0 | systemd-sysusers
-/efi: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:17)
-/etc/hosts: file 0644 0:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:13)
+/efi: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/etc/hosts: file 0644 0:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
 /etc/link: symlink target | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:2)
-/etc/machine-id: file 0444 empty | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:8)
-/etc/nsswitch.conf: file 0644 0:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:12)
+/etc/locale.conf: file 0644 0:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/etc/machine-id: file 0444 empty | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/etc/nsswitch.conf: file 0644 0:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/etc/os-release: symlink ../usr/lib/os-release | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
 /etc/tree: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:8)
 /etc/tree/a: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:8)
 /etc/tree/a/file: file 0644 0:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:8)
-/mnt: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:18)
+/etc/vconsole.conf: file 0644 empty | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/home: symlink var/home | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/mnt: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/root: symlink var/roothome | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
 /usr/lib/os-release: file 0640 999:0 | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:7)
+/var/home: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
 /var/lib: dir 0755 | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:1)
 /var/lib/svc: dir 0750 999:5 | systemd-tmpfiles (usr/lib/tmpfiles.d/test.conf:1)
-/var/lock: symlink ../run/lock | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:22)
-/var/run: symlink ../run | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos.conf:21)
+/var/lock: symlink ../run/lock | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/var/roothome: dir 0700 | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
+/var/run: symlink ../run | systemd-tmpfiles (usr/lib/tmpfiles.d/00-bocaditos-systemd.conf:N)
 /etc/systemd: dir 0755 | systemctl preset-all
 /etc/systemd/system: dir 0755 | systemctl preset-all
 /etc/systemd/system/chosen.service.requires: dir 0755 | systemctl preset-all
 /etc/systemd/system/chosen.service.requires/also.service: symlink UNITS/also.service | systemctl preset-all
+/etc/systemd/system/local-fs.target.wants: dir 0755 | systemctl preset-all
+/etc/systemd/system/local-fs.target.wants/bocaditos-credentials.service: symlink UNITS/bocaditos-credentials.service | systemctl preset-all (usr/lib/systemd/system-preset/80-bocaditos.preset:N)
 /etc/systemd/system/multi-user.target.wants: dir 0755 | systemctl preset-all
 /etc/systemd/system/multi-user.target.wants/chosen.service: symlink UNITS/chosen.service | systemctl preset-all (usr/lib/systemd/system-preset/00-recipe.preset:2)
 /etc/systemd/system/multi-user.target.wants/many@three.service: symlink UNITS/many@.service | systemctl preset-all (usr/lib/systemd/system-preset/00-recipe.preset:3)
@@ -228,6 +247,30 @@ func TestFailure(t *testing.T) {
 	}
 }
 
+// The hardware database is made where udev is: tool and sources.
+func TestHardwareDatabase(t *testing.T) {
+	for _, c := range []struct {
+		files []string
+		want  bool
+	}{
+		{[]string{"/usr/bin/systemd-hwdb", "/usr/lib/udev/hwdb.d/20-usb.hwdb"}, true},
+		{[]string{"/usr/bin/systemd-hwdb"}, false},
+		{[]string{"/usr/lib/udev/hwdb.d/20-usb.hwdb"}, false},
+	} {
+		root := tree.New()
+		for _, p := range append(c.files, "/usr/bin/systemd-sysusers", "/usr/bin/systemd-tmpfiles", "/usr/bin/systemctl") {
+			root.Put(p, tree.NewFile(0o755, tree.String(""), tree.Origin{}))
+		}
+		passes, err := systemd.Passes(root, systemd.Options{Prefix: "/usr"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := passes[0].Name == systemd.HWDB; got != c.want {
+			t.Errorf("%v: first pass %q", c.files, passes[0].Args)
+		}
+	}
+}
+
 func TestNoSystemd(t *testing.T) {
 	_, err := systemd.Passes(sandboxtest.NewRoot(t, "ldconfig"), systemd.Options{Prefix: "/usr"})
 	if err == nil || err.Error() != "the image has no systemd-sysusers below /usr: it needs the package systemd" {
@@ -240,15 +283,18 @@ func TestVendorFiles(t *testing.T) {
 	own := tree.NewFile(0o600, tree.String("own"), tree.Origin{Package: "p"})
 	root.Put("/nix/store/x/share/factory/etc/hosts", own)
 	root.Put("/tmp", tree.NewSymlink("var/tmp", tree.Origin{}))
-	if err := systemd.AddVendorFiles(root, "/nix/store/x/"); err != nil {
+	if err := systemd.AddVendorFiles(root, "/nix/store/x/", []string{"chrony"}); err != nil {
 		t.Fatal(err)
 	}
 	if root.Lookup("/nix/store/x/share/factory/etc/hosts") != own || root.Lookup("/tmp").Type != tree.Symlink {
 		t.Error("replaced what was there")
 	}
-	conf, err := tree.ReadAll(root.Lookup("/nix/store/x/lib/tmpfiles.d/00-bocaditos.conf").Content)
+	conf, err := tree.ReadAll(root.Lookup("/nix/store/x/lib/tmpfiles.d/00-bocaditos-systemd.conf").Content)
 	if err != nil || !strings.Contains(string(conf), " /nix/store/x/share/factory/etc/nsswitch.conf\n") || strings.Contains(string(conf), "@") {
 		t.Errorf("prefix not filled in (%v):\n%s", err, conf)
+	}
+	if !strings.Contains(string(conf), "\nL  /etc/os-release     -    -    -    - ../nix/store/x/lib/os-release\n") {
+		t.Error("/etc/os-release is not below the prefix")
 	}
 	for _, dir := range []string{"/dev", "/proc", "/run", "/sys", "/var"} {
 		if n := root.Lookup(dir); n == nil || n.Type != tree.Dir || n.Origin() != (tree.Origin{Pass: "vendor"}) {
@@ -305,5 +351,127 @@ func TestEnabled(t *testing.T) {
 	}
 	if got := systemd.Enabled(root, "/usr", "default.target"); !slices.Equal(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	var names []string
+	for _, u := range systemd.EnabledUnits(root, "/usr", "default.target") {
+		names = append(names, u.Name)
+		if !slices.Contains(want, u.File) {
+			t.Errorf("%s is in %s, which is not enabled", u.Name, u.File)
+		}
+	}
+	wantNames := []string{
+		"a.service", "default.target", "dropped.service", "inst-helper.service", "inst@x-y.service", "m.automount", "m.mount",
+		"overridden.service", "real.service", "rescue.service", "s.socket", "s@.service", "t.timer", "timed.service",
+	}
+	if !slices.Equal(names, wantNames) {
+		t.Errorf("units: got:\n%s\nwant:\n%s", strings.Join(names, "\n"), strings.Join(wantNames, "\n"))
+	}
+}
+
+// An instance that is asked for by an alias of its template has the template's name.
+func TestEnabledAliasOfTemplate(t *testing.T) {
+	root := tree.New()
+	root.Put(units+"default.target", tree.NewFile(0o644, tree.String("[Unit]\nWants=autovt@tty1.service single@x.service\n"), tree.Origin{}))
+	root.Put(units+"getty@.service", tree.NewFile(0o644, tree.String("[Unit]\n"), tree.Origin{}))
+	root.Put(units+"only.service", tree.NewFile(0o644, tree.String("[Unit]\n"), tree.Origin{}))
+	root.Put("/etc/systemd/system/autovt@.service", tree.NewSymlink(units+"getty@.service", tree.Origin{}))
+	root.Put("/etc/systemd/system/single@.service", tree.NewSymlink(units+"only.service", tree.Origin{}))
+	want := []systemd.Unit{{"default.target", units + "default.target"}, {"getty@tty1.service", units + "getty@.service"}, {"only.service", units + "only.service"}}
+	if got := systemd.EnabledUnits(root, "/usr", "default.target"); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}
+
+// The real systemd-analyze looks at units that are fine, odd and broken.
+func TestAnalyses(t *testing.T) {
+	root := sandboxtest.NewRoot(t, "systemd-analyze", "true")
+	for p, text := range map[string]string{
+		units + "default.target":           "[Unit]\nWants=fine.service odd@1.service noexec.service badline.service dropped.service\n",
+		units + "sysinit.target":           "[Unit]\n",
+		units + "basic.target":             "[Unit]\n",
+		units + "shutdown.target":          "[Unit]\n",
+		units + "fine.service":             "[Service]\nExecStart=/bin/true\nDynamicUser=yes\nProtectSystem=strict\nPIDFile=/var/run/x\n",
+		units + "odd@.service":             "[Service]\nExecStart=/bin/true\nColour=blue\n",
+		units + "noexec.service":           "[Service]\nType=simple\nColour=red\n",
+		units + "badline.service":          "[Service]\nExecStart=bin/true\n",
+		units + "dropped.service":          "[Service]\nExecStart=/bin/true\n",
+		units + "dropped.service.d/x.conf": "[Service]\nExecStart=\nExecStart=./relative\n",
+	} {
+		root.Put(p, tree.NewFile(0o644, tree.String(text), tree.Origin{}))
+	}
+	enabled := systemd.EnabledUnits(root, "/usr", "default.target")
+	commands := systemd.Analyses(root, "/usr", enabled)
+	results, err := sandbox.Run(t.Context(), root, commands, sandbox.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refused, warned, ratings []string
+	for i, c := range commands {
+		changes, err := sandbox.Apply(root, results[i].Changes, func(string, *tree.Node) tree.Origin { return tree.Origin{} })
+		if err != nil || len(changes) != 0 {
+			t.Errorf("%s changed %v (%v)", c.Name, changes, err)
+		}
+		if c.Name == systemd.Security {
+			for _, r := range analyze.Ratings(results[i].Output) {
+				ratings = append(ratings, r.Service)
+				if r.Exposure <= 0 || r.Exposure > 10 || r.Word == "" {
+					t.Errorf("%+v", r)
+				}
+			}
+			continue
+		}
+		if err := systemd.Failure(c.Name, results[i].ExitCode, results[i].Output); err != nil {
+			t.Error(err)
+		}
+		refusals, others := systemd.Refusals(results[i].Output)
+		for _, w := range refusals {
+			refused = append(refused, w.Subject)
+		}
+		for _, w := range others {
+			warned = append(warned, w.Subject)
+		}
+	}
+	for _, c := range []struct {
+		what string
+		got  []string
+		want string
+	}{
+		{"refused", refused, "/lib/systemd/system/badline.service:2 /lib/systemd/system/dropped.service.d/x.conf:3 " +
+			"/lib/systemd/system/noexec.service:3 badline.service dropped.service noexec.service"},
+		{"warned", warned, "/lib/systemd/system/odd@.service:3"},
+		{"rated", ratings, "fine.service odd@1.service"}, // not those that are refused,
+	} {
+		for i, subject := range c.got { // where a version looks first
+			c.got[i] = strings.TrimPrefix(subject, "/usr")
+		}
+		slices.Sort(c.got)
+		if got := strings.Join(slices.Compact(c.got), " "); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.what, got, c.want)
+		}
+	}
+	if got := systemd.Analyses(sandboxtest.NewRoot(t), "/usr", enabled); got != nil {
+		t.Errorf("without systemd-analyze: %v", got)
+	}
+}
+
+// Whoever reads the files of an image sees why the line is there.
+func TestVendorFilesSayWhy(t *testing.T) {
+	files := map[string]fs.FS{"sysusers": sysusers.Files(), "tmpfiles": tmpfiles.Files(), "unit": unit.Files(), "preset": preset.Files()}
+	for name, files := range files {
+		n := 0
+		err := fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			n++
+			content, err := fs.ReadFile(files, p)
+			if !strings.HasPrefix(string(content), "# ") || !strings.HasSuffix(string(content), "\n") {
+				t.Errorf("%s: %s does not start with a comment, or does not end with a line", name, p)
+			}
+			return err
+		})
+		if err != nil || n == 0 {
+			t.Errorf("%s: %d files, %v", name, n, err)
+		}
 	}
 }
