@@ -128,7 +128,7 @@ func TestEventsAsJSON(t *testing.T) {
 			t.Errorf("unknown type: %s", line)
 		}
 	}
-	if got, want := strings.Join(ended, " "), "fetch unpack merge fixup passes root initrd uki outputs"; got != want || running != "" {
+	if got, want := strings.Join(ended, " "), "fetch unpack merge scripts fixup passes prune verify root initrd uki outputs"; got != want || running != "" {
 		t.Errorf("these stages ended: %s, want %s; still running: %q", got, want, running)
 	}
 	for _, kind := range []builder.EventType{builder.Progress, builder.Note, builder.Done} {

@@ -8,13 +8,22 @@ import (
 )
 
 // bareSystem is what a recipe needs of an archive to get as far as merging:
-// its packages and those that every image has. It has no systemd: nothing
-// that is built of it gets further.
+// its packages and those that every image has. It has no systemd, or one that
+// is none: nothing that is built of it gets further.
 var bareSystem = []archivetest.Package{
 	{Suite: "brot", Name: "layout", Files: map[string]string{"usr/lib/os-release": "ID=brot\n", "usr/share/layout/x": "x"}},
 	{Suite: "brot", Name: "one", Files: map[string]string{"usr/bin/tool": "one", "usr/share/one": "1"}},
 	{Suite: "brot", Name: "two", Files: map[string]string{"usr/bin/tool": "two", "usr/share/two": "2"}},
 	{Suite: "brot", Name: "heir", Fields: "Replaces: one\n", Files: map[string]string{"usr/bin/tool": "heir"}},
+	{Suite: "brot", Name: "boots", Files: map[string]string{"DEBIAN/postinst": "#!/bin/sh\nsystemctl enable x\n"}},
+	{Suite: "brot", Name: "odd", Files: map[string]string{
+		"DEBIAN/config":   "#!/bin/sh\n",
+		"DEBIAN/postinst": "#!/bin/sh\nif [ \"$1\" = configure ]; then adduser --system odd; chown odd /var/lib/odd; a 1; a 2; fi\nsystemctl restart odd\n",
+		"DEBIAN/prerm":    "#!/usr/bin/perl\n",
+	}},
+	{Suite: "brot", Name: "init", Files: map[string]string{"usr/lib/systemd/systemd": "elf"}},
+	{Suite: "brot", Name: "alice", Files: map[string]string{"usr/lib/sysusers.d/alice.conf": "u alice 150\n"}},
+	{Suite: "brot", Name: "bob", Files: map[string]string{"usr/lib/sysusers.d/bob.conf": "# Bob\nu bob 150\n"}},
 	{Suite: "brot", Name: "kern", Files: map[string]string{"boot/vmlinuz-1": "MZ"}},
 	{Suite: "brot", Name: "systemd-boot-efi", Files: map[string]string{"usr/lib/systemd/boot/efi/linuxx64.efi.stub": "MZ"}},
 }

@@ -111,8 +111,8 @@ tools prepare the root offline; no maintainer script is ever run.
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath() + " --help"} })
 	root.AddCommand(
-		newBuild(), newRun(), newInit(), newLock(), newUpdate(),
-		newWhy(), newCheck(), newFixup(), newDoctor(), newMan(), newSchema(),
+		newBuild(), newRun(), newInit(), newLock(), newUpdate(), newScripts(),
+		newWhy(), newSecurity(), newCheck(), newFixup(), newDoctor(), newMan(), newSchema(),
 	)
 	for _, c := range root.Commands() {
 		if check := c.Args; check != nil {

@@ -119,6 +119,21 @@ func TestPackagesWithOnePath(t *testing.T) {
 	p.holds(t)
 }
 
+func TestPackagesWithOneUID(t *testing.T) {
+	p := newPrivate(t, `["layout", "init", "alice", "bob"]`)
+	p.do(t, "build").wants(t, 5, "users and groups clash:\n"+
+		"uid 150 is that of user alice in usr/lib/sysusers.d/alice.conf:1 (package alice) and of bob in usr/lib/sysusers.d/bob.conf:2 (package bob)\n",
+		"\n  hint: a file of the same name in /etc/sysusers.d, made by [[files]], is read instead of the package's\n")
+	p.holds(t)
+	// The advice is right.
+	recipe := read(t, p.recipe())
+	write(t, p.recipe(), recipe+"[[files]]\npath = \"/etc/sysusers.d/bob.conf\"\ncontent = \"u bob -\"\n")
+	p.do(t, "build").wants(t, 5, "the image has no systemd-sysusers below /usr")
+	write(t, p.recipe(), recipe+"[[files]]\npath = \"/etc/sysusers.d/alice.conf\"\ncontent = \"u alice 151\\nu bob 151\"\n")
+	p.do(t, "build").wants(t, 5, "uid 151 is that of user alice in etc/sysusers.d/alice.conf:1 (recipe (files \"/etc/sysusers.d/alice.conf\")) and of bob in etc/sysusers.d/alice.conf:2",
+		"user bob has uid 151 in etc/sysusers.d/alice.conf:2 ")
+}
+
 func TestPackagesThatMakeNoSystem(t *testing.T) {
 	p := newPrivate(t, `["one"]`)
 	p.do(t, "build").wants(t, 5, "the image has no /usr/lib/os-release", "\n  hint: add \"base-files\" to packages.install\n")

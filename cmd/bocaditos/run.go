@@ -19,11 +19,11 @@ import (
 )
 
 type runFlags struct {
-	boot, accel, memory, until, cache string
-	cpus                              int
-	forwards, credentials             []string
-	persistent                        bool
-	timeout                           time.Duration
+	boot, accel, memory, until, cache, tpm string
+	cpus                                   int
+	forwards, credentials                  []string
+	persistent                             bool
+	timeout                                time.Duration
 }
 
 func newRun() *cobra.Command {
@@ -35,6 +35,10 @@ func newRun() *cobra.Command {
 ends it. IMAGE is the image's directory, its recipe, or the recipe's
 directory (default: here). What the guest writes is discarded unless
 --persistent is given. KVM is used only where a guest really runs under it.
+
+The guest's machine ID follows from the path of its disk. An image with an
+encrypted state partition gets an emulated TPM: a new one, or with
+--persistent one beside the disk.
 
 With --until the console is printed, nothing is typed, and QEMU ends as soon
 as the pattern has matched.`,
@@ -52,6 +56,11 @@ as the pattern has matched.`,
 			if err != nil {
 				return err
 			}
+			cleanUp, err := f.addTPM(&machine, m)
+			if err != nil {
+				return err
+			}
+			defer cleanUp()
 			if f.until != "" {
 				return f.runUntil(cmd, machine, dir, m)
 			}
@@ -76,6 +85,7 @@ as the pattern has matched.`,
 	cmd.Flags().StringArrayVarP(&f.forwards, "forward", "p", nil, "make a guest's port reachable: [HOSTADDR:]HOSTPORT:GUESTPORT[/udp]")
 	cmd.Flags().StringArrayVarP(&f.credentials, "credential", "c", nil, "systemd credential: NAME=VALUE or NAME=@FILE")
 	cmd.Flags().BoolVar(&f.persistent, "persistent", false, "write what the guest writes into the disk image")
+	cmd.Flags().StringVar(&f.tpm, "tpm", "", "emulate a TPM 2.0 whose memory is in this directory")
 	cmd.Flags().StringVar(&f.until, "until", "", "print the console until this regular expression matches, then end")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long --until waits")
 	for flag, values := range map[string][]string{"boot": {"uefi", "kernel"}, "accel": {"auto", qemu.KVM, qemu.TCG}} {
@@ -143,6 +153,24 @@ func (f *runFlags) machine(ctx context.Context, dir string, m *image.Manifest) (
 	}
 	machine.Accel, err = f.accelerator(ctx, machine.Arch)
 	return machine, err
+}
+
+// addTPM gives the machine the TPM that is asked for, or that the image needs.
+// What the disk keeps can be opened only with the TPM that was there when the
+// disk was first booted.
+func (f *runFlags) addTPM(machine *qemu.Machine, m *image.Manifest) (cleanUp func(), err error) {
+	switch {
+	case f.tpm != "":
+		machine.TPM = f.tpm
+	case m.State.TPM && f.persistent:
+		machine.TPM = machine.Drives[0].File + ".tpm"
+	case m.State.TPM:
+		if machine.TPM, err = os.MkdirTemp("", "bocaditos-tpm-*"); err != nil {
+			return nil, err
+		}
+		return func() { os.RemoveAll(machine.TPM) }, nil
+	}
+	return func() {}, nil
 }
 
 func (f *runFlags) accelerator(ctx context.Context, arch string) (string, error) {

@@ -17,7 +17,7 @@ func newWhy() *cobra.Command {
 		Short: "Tell where a path of the image came from",
 		Long: `Why tells, for a path of a built image, which package or which pass and rule
 put it there, and what changed it afterwards. Symbolic links are followed and
-each one is explained.`,
+each one is explained. Of what was left out of the image it tells that, and why.`,
 		Example: "  bocaditos why /etc/passwd\n  bocaditos why --image out/hello_1 /bin/sh",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -37,11 +37,7 @@ each one is explained.`,
 				return fmt.Errorf("%s is not in %s_%s", args[0], m.ID, m.Version)
 			}
 			for _, o := range found {
-				arrow := ""
-				if o.Target != "" {
-					arrow = " → " + o.Target
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s%s  %s %s %d:%d\n", o.Path, arrow, o.Type, o.Mode, o.UID, o.GID)
+				fmt.Fprintln(cmd.OutOrStdout(), o)
 				for _, h := range o.History {
 					fmt.Fprintf(cmd.OutOrStdout(), "    %s\n", h)
 				}
