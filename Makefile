@@ -12,7 +12,7 @@ TEST_PACKAGES := $(DEMO_PACKAGES) qemu-system-arm qemu-efi-aarch64 \
     apt-utils debian-archive-keyring gpg gpg-agent gpgconf gpgv \
     systemd systemd-container erofs-utils cryptsetup-bin dosfstools mtools fdisk gdisk \
     attr libcap2-bin uidmap kmod cpio zstd xz-utils binutils file openssl sbsigntool \
-    python3 python3-pefile python3-jsonschema
+    openssh-client postgresql-client swtpm python3 python3-pefile python3-jsonschema
 
 .DEFAULT_GOAL := help
 

@@ -20,6 +20,7 @@ echo "dm: $(cat /sys/class/block/dm-0/dm/name) ro=$(cat /sys/class/block/dm-0/ro
 echo "write: $(touch /usr/x /etc/x 2>&1)"
 echo "sum: $(sha256sum < /dev/dm-0)"
 echo "os: $(. /etc/os-release; echo "$IMAGE_ID $IMAGE_VERSION")"
+echo "id: $(cat /etc/machine-id)"
 echo "maker: $(command -v gcc ld dpkg apt)"
 dmesg
 `
@@ -40,17 +41,26 @@ func TestHello(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	id := "" // of the machine, which is the same one each time
 	for _, boot := range []struct {
 		name string
 		uefi bool
 	}{{"kernel", false}, {"uefi", true}} {
 		t.Run("boots by "+boot.name, func(t *testing.T) {
 			m := hello.machine(t, boot.uefi)
-			answer := ask(t, &m, question)
+			script := question + journal
+			if !boot.uefi { // one boot is enough
+				script += seedQuestion
+			}
+			answer := ask(t, &m, script)
 			g := start(t, m)
 			g.expect(`login: `)
 			got := g.waitAnswer(answer)
-			t.Logf("answer:\n%s", got)
+			t.Logf("answer:\n%s", withoutJournal(got))
+			quiet(t, got)
+			if !boot.uefi {
+				seed(t, hello, got)
+			}
 			for name, want := range map[string]string{
 				"state":  "running",
 				"failed": "",
@@ -62,6 +72,12 @@ func TestHello(t *testing.T) {
 				if got := field(got, name); got != want {
 					t.Errorf("%s: got %q, want %q", name, got, want)
 				}
+			}
+			if before := id; before != "" && field(got, "id") != before {
+				t.Errorf("machine ID %s, at the boot before it was %s", field(got, "id"), before)
+			}
+			if id = field(got, "id"); !regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString(id) {
+				t.Errorf("machine ID %q", id)
 			}
 			if !strings.Contains(got, "bocaditos: root hash "+hello.RootFS.Hash+" on /dev/vda2") {
 				t.Error("the kernel's log does not have the manifest's root hash")
