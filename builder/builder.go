@@ -63,6 +63,9 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		b.Report(Event{Type: Done, Text: r.Dir, Cached: true})
 		return r, nil
 	}
+	if err := b.guardState(); err != nil {
+		return nil, err
+	}
 	out, err := openOutput(b.outDir, string(b.recipe.ID), string(b.recipe.Version))
 	if err != nil {
 		return nil, fail(Output, err, "choose another directory with --output or output.directory")

@@ -152,8 +152,16 @@ func (b *build) checkSystem(root *tree.Tree) error {
 	}
 	if locale := string(s.Locale); locale != "" {
 		ready, sources := systemd.Locales(root)
-		if !slices.Contains(ready, locale) && !slices.Contains(sources, locale) {
-			return fail(Content, fmt.Errorf("system.locale: the image has no locale %q, nor what it is compiled from", locale), near(locale, append(ready, sources...), `add "locales" to packages.install`))
+		switch {
+		case slices.Contains(ready, locale):
+		case !slices.Contains(sources, locale):
+			otherwise := `add "locales" to packages.install`
+			if len(sources) > 0 {
+				otherwise = "names are such as " + sources[0]
+			}
+			return fail(Content, fmt.Errorf("system.locale: the image has no locale %q, nor what it is compiled from", locale), near(locale, append(ready, sources...), otherwise))
+		case !isProgram(root, prefix+"/bin/gzip"): // what localedef reads is compressed
+			return fail(Content, fmt.Errorf("system.locale: %q cannot be compiled: the image has no gzip", locale), `add "gzip" to packages.install`)
 		}
 	}
 	for _, v := range []struct {

@@ -171,6 +171,34 @@ func (b *build) upToDate(in *inputs) *Result {
 	return &Result{Manifest: m, Dir: dir, UpToDate: true}
 }
 
+// guardState refuses to replace a disk on which a machine keeps its state, as
+// far as the record tells; --force does it.
+func (b *build) guardState() error {
+	m, err := image.Read(b.imageDir())
+	if b.Force || err != nil || m.State == (image.State{}) {
+		return nil
+	}
+	disk, err := m.File(image.Disk)
+	if err != nil {
+		return nil
+	}
+	file, err := b.recordFile()
+	if err != nil {
+		return nil
+	}
+	var r record
+	if data, err := os.ReadFile(file); err != nil || json.Unmarshal(data, &r) != nil {
+		return nil
+	}
+	at := filepath.Join(b.imageDir(), disk.File)
+	want, known := r.Stamps[disk.File]
+	if got, err := stampOf(at); err != nil || !known || got == want {
+		return nil
+	}
+	return fail(Output, fmt.Errorf("%s was written to since it was built: a new one would have an empty state partition", at),
+		"--force builds all the same; to keep the state, copy the disk, or give the image another version")
+}
+
 // remember writes the record. Without one the next build does more work than
 // it must, so failing to write it is no failure of the build.
 func (b *build) remember(in *inputs, dir string, m *image.Manifest) {

@@ -88,7 +88,7 @@ func docs() stricttoml.Docs {
 			Default: "UTC",
 		},
 		"system.locale": {
-			Text:    "Language of messages and formats of dates and numbers, `LANG` of locale.conf(5). Where the image has the sources of it (in Debian the package `locales`) it is compiled at build.",
+			Text:    "Language of messages and formats of dates and numbers, `LANG` of locale.conf(5). Where the image has the sources of it (in Debian the packages `locales` and `gzip`) it is compiled at build.",
 			Example: `"de_AT.UTF-8"`,
 			Default: "`\"C.UTF-8\"`",
 		},

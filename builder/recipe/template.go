@@ -47,6 +47,9 @@ id = %q
 version = "1"
 architecture = %q
 
+# Often wanted besides: systemd-resolved (names by DNS), openssh-server (and
+# ssh.service in units.enable), sudo and libnss-myhostname, libpam-systemd,
+# procps, less.
 [packages]
 source = "debian"
 install = [
@@ -69,7 +72,7 @@ command_line = ["console=tty0", "console=%s", "quiet", "systemd.show_status=true
 [system]
 #hostname = "box"
 #timezone = "Europe/Vienna" # needs the package tzdata
-#locale = "de_AT.UTF-8" # needs the package locales
+#locale = "de_AT.UTF-8" # needs the packages locales and gzip
 #keymap = "de" # needs the packages kbd and console-data
 #font = "Lat2-Terminus16"
 

@@ -4,7 +4,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/bocaditos/bocaditos/image"
 	"github.com/bocaditos/bocaditos/pkgs"
 )
 
@@ -34,6 +36,28 @@ func TestSettingsTheImageLacksTheDataFor(t *testing.T) {
 			p.holds(t)
 		})
 	}
+}
+
+// Sources alone do not make a locale: localedef's own words would not help.
+func TestLocaleThatCannotBeCompiled(t *testing.T) {
+	p := derive(t, `"kmod",`, `"kmod", "locales",`, `#locale = "de_AT.UTF-8"`, `locale = "de_AT.UTF-8"`)
+	bocaditos(t, "build", p.dir).wants(t, 5, `system.locale: "de_AT.UTF-8" cannot be compiled: the image has no gzip`, "\n  hint: add \"gzip\" to packages.install\n")
+	p = derive(t, `"kmod",`, `"kmod", "locales",`, `#locale = "de_AT.UTF-8"`, `locale = "xx_XX.UTF-8"`)
+	bocaditos(t, "build", p.dir).wants(t, 5, `the image has no locale "xx_XX.UTF-8"`, "\n  hint: names are such as ")
+}
+
+// What a machine wrote is not thrown away without being asked.
+func TestDiskWithState(t *testing.T) {
+	p := derive(t, `"kmod",`, `"kmod", "systemd-repart", "e2fsprogs",`, "", "[state]\nsize = \"64M\"\n")
+	bocaditos(t, "build", p.dir).wants(t, exitOK)
+	disk := p.file(t, image.Disk)
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(disk, later, later); err != nil {
+		t.Fatal(err)
+	}
+	bocaditos(t, "build", p.dir).wants(t, 8, disk+" was written to since it was built: a new one would have an empty state partition", "\n  hint: --force builds all the same")
+	bocaditos(t, "build", "--force", p.dir).wants(t, exitOK)
+	bocaditos(t, "build", p.dir).wants(t, exitOK, "is up to date")
 }
 
 // What a recipe puts into a home or into /var is made at boot.
