@@ -456,7 +456,7 @@ func TestAnalyses(t *testing.T) {
 
 // Whoever reads the files of an image sees why the line is there.
 func TestVendorFilesSayWhy(t *testing.T) {
-	files := map[string]fs.FS{"sysusers": sysusers.Files(), "tmpfiles": tmpfiles.Files(), "unit": unit.Files(), "preset": preset.Files()}
+	files := map[string]fs.FS{"sysusers": sysusers.Files, "tmpfiles": tmpfiles.Files(), "unit": unit.Files, "preset": preset.Files}
 	for name, files := range files {
 		n := 0
 		err := fs.WalkDir(files, ".", func(p string, d fs.DirEntry, err error) error {

@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"embed"
 	"errors"
 	"io/fs"
 	"path"
@@ -29,13 +30,22 @@ var vendors = []struct {
 	files fs.FS
 	place func(pkg, name string) string
 }{
-	{sysusers.Files(), func(pkg, name string) string { return "lib/sysusers.d/" + ours + pkg + name }},
+	{files(sysusers.Files), func(pkg, name string) string { return "lib/sysusers.d/" + ours + pkg + name }},
 	{tmpfiles.Files(), func(pkg, name string) string { return "lib/tmpfiles.d/" + ours + pkg + name }},
 	{tmpfiles.Factory(), func(_, name string) string { return "share/factory" + name }},
-	{sysctl.Files(), func(pkg, name string) string { return "lib/sysctl.d/50-bocaditos-" + pkg + name }},
-	{udev.Files(), func(pkg, name string) string { return "lib/udev/rules.d/90-bocaditos-" + pkg + name }},
-	{unit.Files(), func(_, name string) string { return "lib/systemd" + name }},
-	{preset.Files(), func(_, name string) string { return "lib/systemd/" + name }},
+	{files(sysctl.Files), func(pkg, name string) string { return "lib/sysctl.d/50-bocaditos-" + pkg + name }},
+	{files(udev.Files), func(pkg, name string) string { return "lib/udev/rules.d/90-bocaditos-" + pkg + name }},
+	{files(unit.Files), func(_, name string) string { return "lib/systemd" + name }},
+	{files(preset.Files), func(_, name string) string { return "lib/systemd/" + name }},
+}
+
+// files is what lies in the directory of that name, which go:embed needs.
+func files(embedded embed.FS) fs.FS {
+	sub, err := fs.Sub(embedded, "files")
+	if err != nil {
+		panic(err) // not with a valid constant
+	}
+	return sub
 }
 
 // AddVendorFiles puts the configuration that the installed packages need and do

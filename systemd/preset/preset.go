@@ -7,24 +7,16 @@ package preset
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 )
 
+// Files are, below "files", the presets, to be put below PREFIX/lib/systemd.
+//
 //go:embed files
-var files embed.FS
-
-// Files are the presets, to be put below PREFIX/lib/systemd.
-func Files() fs.FS {
-	sub, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // not with a valid constant
-	}
-	return sub
-}
+var Files embed.FS
 
 // RecipePath is where Recipe's content belongs, below the prefix. Its name
 // sorts before all others, so it decides.

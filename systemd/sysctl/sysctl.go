@@ -3,19 +3,9 @@
 // recommended, would have made.
 package sysctl
 
-import (
-	"embed"
-	"io/fs"
-)
+import "embed"
 
+// Files are, below "files", for PREFIX/lib/sysctl.d, one for each package that needs it.
+//
 //go:embed files
-var files embed.FS
-
-// Files are for PREFIX/lib/sysctl.d, one for each package that needs it.
-func Files() fs.FS {
-	sub, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // not with a valid constant
-	}
-	return sub
-}
+var Files embed.FS

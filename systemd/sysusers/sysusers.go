@@ -5,24 +5,16 @@ package sysusers
 
 import (
 	"embed"
-	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 )
 
+// Files are, below "files", for PREFIX/lib/sysusers.d, one for each package that needs it.
+//
 //go:embed files
-var files embed.FS
-
-// Files are for PREFIX/lib/sysusers.d, one for each package that needs it.
-func Files() fs.FS {
-	sub, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // not with a valid constant
-	}
-	return sub
-}
+var Files embed.FS
 
 // Scratch says whether p is the lock file or a backup that the tool, like all
 // that edit the user database, leaves in /etc.

@@ -3,20 +3,10 @@
 // or on a root that can be written to.
 package unit
 
-import (
-	"embed"
-	"io/fs"
-)
+import "embed"
 
-//go:embed files
-var files embed.FS
-
-// Files are by package: files/PACKAGE is for PREFIX/lib/systemd where that
+// Files are, below "files", by package: files/PACKAGE is for PREFIX/lib/systemd where that
 // package is installed. @PREFIX@ in them stands for the prefix.
-func Files() fs.FS {
-	sub, err := fs.Sub(files, "files")
-	if err != nil {
-		panic(err) // not with a valid constant
-	}
-	return sub
-}
+//
+//go:embed files
+var Files embed.FS
