@@ -100,18 +100,3 @@ func vendorPackage(name string) (pkg, rest string) {
 	pkg = strings.TrimSuffix(name, path.Ext(name))
 	return pkg, name[len(pkg):]
 }
-
-// VendorPackages are the packages for which there are vendor files.
-func VendorPackages() []string {
-	var names []string
-	for _, v := range vendors {
-		fs.WalkDir(v.files, ".", func(name string, d fs.DirEntry, _ error) error {
-			if pkg, _ := vendorPackage(name); !d.IsDir() && !slices.Contains(names, pkg) {
-				names = append(names, pkg)
-			}
-			return nil
-		})
-	}
-	slices.Sort(names)
-	return names
-}
