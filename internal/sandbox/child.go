@@ -76,7 +76,11 @@ func asRoot(job string) error {
 		return fmt.Errorf("make mounts private: %w", withHint(err))
 	}
 	syscall.Umask(0)
-	s := stack{epoch: req.Epoch, inMemory: req.InMemory}
+	s := stack{epoch: req.Epoch, inMemory: req.InMemory, mounts: req.Mounts}
+	if req.Listening {
+		syscall.CloseOnExec(outputFD)
+		s.output = os.NewFile(outputFD, "output")
+	}
 	if err := s.base(os.Stdin); err != nil {
 		return err
 	}
@@ -106,13 +110,23 @@ func removeEntries(dir string) error {
 	return err
 }
 
-// enter is the last stage, in a mount namespace of its own: it makes layers
-// (the data of an overlay mount) the root and becomes the program.
-func enter(layers string, argv []string) error {
+// view is the root that a command gets, in JSON on the last stage's command line.
+type view struct {
+	Layers string // the data of an overlay mount
+	Mounts []Mount
+}
+
+// enter is the last stage, in a mount namespace of its own: it makes the view
+// the root and becomes the program.
+func enter(job string, argv []string) error {
 	syscall.CloseOnExec(statusFD)
 	// Errors go to the sandbox, not into the program's output.
 	os.Stderr = os.NewFile(statusFD, "status")
-	if err := mountRoot("root", layers); err != nil {
+	var v view
+	if err := json.Unmarshal([]byte(job), &v); err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	if err := mountRoot("root", v); err != nil {
 		return err
 	}
 	if err := putCredentials("root" + credentialsDir); err != nil {

@@ -16,11 +16,15 @@ var mountPoints = [...]string{"proc", "sys", "dev", "run", "tmp"}
 const noPowers = unix.MS_NOSUID | unix.MS_NODEV
 
 // mountRoot mounts the overlay and what a program expects at dir.
-func mountRoot(dir, layers string) error {
-	if err := mountOverlay(dir, layers); err != nil {
+func mountRoot(dir string, v view) error {
+	if err := mountOverlay(dir, v.Layers); err != nil {
 		return err
 	}
-	for _, name := range mountPoints {
+	points := mountPoints[:]
+	for _, m := range v.Mounts {
+		points = append(points, m.Name)
+	}
+	for _, name := range points {
 		// Mounting follows links, and an image can point them anywhere.
 		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil {
 			return fmt.Errorf("look at /%s: %w", name, err)
@@ -45,7 +49,37 @@ func mountRoot(dir, layers string) error {
 			return fmt.Errorf("mount /%s: %w", m.name, err)
 		}
 	}
+	for _, m := range v.Mounts {
+		if err := bind(m, filepath.Join(dir, m.Name)); err != nil {
+			return fmt.Errorf("mount %s at /%s: %w", m.Source, m.Name, err)
+		}
+	}
 	return devices(dir + "/dev")
+}
+
+// bind mounts a directory of the host. What the host's mount forbids stays
+// forbidden: a user namespace may not take such a flag away.
+func bind(m Mount, at string) error {
+	if err := unix.Mount(m.Source, at, "", unix.MS_BIND, ""); err != nil {
+		return err
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(at, &st); err != nil {
+		return err
+	}
+	flags := uintptr(noPowers)
+	for _, f := range []struct{ st, ms uintptr }{
+		{unix.ST_RDONLY, unix.MS_RDONLY}, {unix.ST_NOEXEC, unix.MS_NOEXEC}, {unix.ST_NOATIME, unix.MS_NOATIME},
+		{unix.ST_NODIRATIME, unix.MS_NODIRATIME}, {unix.ST_RELATIME, unix.MS_RELATIME},
+	} {
+		if uintptr(st.Flags)&f.st != 0 {
+			flags |= f.ms
+		}
+	}
+	if m.ReadOnly {
+		flags |= unix.MS_RDONLY
+	}
+	return unix.Mount("", at, "", unix.MS_BIND|unix.MS_REMOUNT|flags, "")
 }
 
 // devices binds the harmless devices, which cannot be made in a user namespace.

@@ -23,10 +23,13 @@ const argv0 = "bocaditos-sandbox"
 // exits the kernel kills the rest. PR_SET_PDEATHSIG cannot do this: it follows
 // one thread of the parent, and execve resets it when it grants capabilities.
 const (
-	controlFD     = 3 + iota // the parent's request
-	statusFD                 // the child's results
-	credentialsFD            // a command's credentials, for the last stage
+	controlFD = 3 + iota // the parent's request
+	statusFD             // the child's results
+	outputFD             // the commands' output as it comes, unless nobody listens
 )
+
+// File descriptors of the last stage beside statusFD.
+const credentialsFD = controlFD // the command's credentials
 
 // child is the parent's view of the process in the namespaces.
 type child struct {
@@ -34,12 +37,14 @@ type child struct {
 	control *os.File
 	stdin   io.WriteCloser
 	status  *os.File
+	output  chan struct{} // closed when all output has come; nil without a listener
 	stderr  bytes.Buffer
 }
 
 // start begins the child in new namespaces, with user and group IDs mapped, in
-// the directory dir, to do the job that Init knows by this name.
-func start(ctx context.Context, dir, job string) (*child, error) {
+// the directory dir, to do the job that Init knows by this name. output, unless
+// it is nil, gets what the job's commands write.
+func start(ctx context.Context, dir, job string, output io.Writer) (*child, error) {
 	controlR, controlW, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
@@ -57,6 +62,23 @@ func start(ctx context.Context, dir, job string) (*child, error) {
 	c.cmd.Env = []string{"LANG=C.UTF-8"}
 	c.cmd.Dir = dir
 	c.cmd.ExtraFiles = []*os.File{controlR, statusW}
+	if output != nil {
+		outputR, outputW, err := os.Pipe()
+		if err != nil {
+			controlW.Close()
+			statusR.Close()
+			return nil, fmt.Errorf("sandbox: %w", err)
+		}
+		defer outputW.Close()
+		c.cmd.ExtraFiles = append(c.cmd.ExtraFiles, outputW)
+		c.output = make(chan struct{})
+		go func() {
+			defer close(c.output)
+			defer outputR.Close()
+			io.Copy(output, outputR)
+			io.Copy(io.Discard, outputR) // a listener that fails must not stop the commands
+		}()
+	}
 	c.cmd.Stderr = &c.stderr
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID |
@@ -122,6 +144,9 @@ func (c *child) converse(t *tree.Tree, req request) ([]Result, error) {
 // wait waits for the child's end. What the child wrote to stderr is its error.
 func (c *child) wait() error {
 	err := c.cmd.Wait()
+	if c.output != nil {
+		<-c.output
+	}
 	c.control.Close()
 	c.status.Close()
 	if s := strings.TrimSpace(c.stderr.String()); s != "" {

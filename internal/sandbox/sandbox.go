@@ -10,6 +10,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,6 +39,19 @@ type Options struct {
 	// Epoch is the modification time of every file in the root and the
 	// commands' SOURCE_DATE_EPOCH, in seconds.
 	Epoch int64
+	// Mounts are directories of the host that show in the root. What commands
+	// write there stays, and is in no change archive.
+	Mounts []Mount
+	// Output, if not nil, gets the commands' output as it comes.
+	Output io.Writer
+}
+
+// A Mount is a directory of the host, shown in the root directory. Nothing in
+// it gets powers: set-user-ID bits and devices mean nothing there.
+type Mount struct {
+	Source   string // absolute
+	Name     string // of the directory in the root: "src" for /src
+	ReadOnly bool
 }
 
 // A Result is what one command did.
@@ -81,14 +95,14 @@ func Run(ctx context.Context, t *tree.Tree, cmds []Command, o Options) (_ []Resu
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 
-	req := request{Epoch: o.Epoch, InMemory: fitsMemory(t)}
+	req := request{Epoch: o.Epoch, InMemory: fitsMemory(t), Mounts: o.Mounts, Listening: o.Output != nil}
 	for i, c := range cmds {
 		req.Commands = append(req.Commands, Command{Name: c.Name, Args: c.Args, Env: environment(o.Epoch, c.Env), Credentials: c.Credentials})
 		if len(c.Args) == 0 {
 			return nil, fmt.Errorf("sandbox: command %d (%s) has no program", i, c.Name)
 		}
 	}
-	c, err := start(ctx, work, "run")
+	c, err := start(ctx, work, "run", o.Output)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +123,7 @@ func Remove(dir string) error {
 	if err == nil || os.Geteuid() == 0 {
 		return err
 	}
-	c, err := start(context.Background(), dir, "remove")
+	c, err := start(context.Background(), dir, "remove", nil)
 	if err != nil {
 		return err
 	}
@@ -139,5 +153,8 @@ func changesName(i int) string { return fmt.Sprintf("changes-%d.tar", i) }
 type request struct {
 	Epoch    int64
 	InMemory bool // unpack the tree into a tmpfs
-	Commands []Command
+	Mounts   []Mount
+
+	Listening bool // outputFD is there
+	Commands  []Command
 }

@@ -20,7 +20,9 @@ import (
 type stack struct {
 	epoch    int64
 	inMemory bool
-	layers   []string // top first
+	mounts   []Mount
+	output   io.Writer // nil: nobody listens
+	layers   []string  // top first
 }
 
 // base unpacks the tree from r and prepares the directory for the uppers.
@@ -30,6 +32,11 @@ func (s *stack) base(r io.Reader) error {
 	}
 	for _, name := range mountPoints {
 		if err := makeDirs(0o755, filepath.Join("points", name)); err != nil {
+			return fmt.Errorf("prepare the root: %w", err)
+		}
+	}
+	for _, m := range s.mounts {
+		if err := makeDirs(0o755, filepath.Join("points", m.Name)); err != nil {
 			return fmt.Errorf("prepare the root: %w", err)
 		}
 	}
@@ -93,11 +100,15 @@ func (s *stack) exec(c Command, layers string) (r Result, err error) {
 		return r, err
 	}
 	defer credentialsR.Close()
+	job, err := json.Marshal(view{layers, s.mounts})
+	if err != nil {
+		return r, err
+	}
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args = append([]string{argv0, "exec", layers}, c.Args...)
+	cmd.Args = append([]string{argv0, "exec", string(job)}, c.Args...)
 	cmd.Env = c.Env
 	cmd.Stdout, cmd.Stderr = outW, outW
-	cmd.ExtraFiles = []*os.File{nil, statusW, credentialsR} // statusW becomes statusFD
+	cmd.ExtraFiles = []*os.File{credentialsR, statusW} // they become credentialsFD and statusFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setsid: true}
 	err = cmd.Start()
 	statusW.Close()
@@ -109,11 +120,14 @@ func (s *stack) exec(c Command, layers string) (r Result, err error) {
 	if err != nil {
 		return r, fmt.Errorf("start: %w", err)
 	}
-	output := make(chan []byte)
+	output := make(chan firstBytes)
 	go func() {
-		b, _ := io.ReadAll(io.LimitReader(outR, MaxOutput))
-		io.Copy(io.Discard, outR)
-		output <- b
+		var first firstBytes
+		if s.output != nil {
+			io.Copy(io.MultiWriter(&first, s.output), outR)
+		}
+		io.Copy(&first, outR)
+		output <- first
 	}()
 	setup, _ := io.ReadAll(statusR) // ends with the program's execve
 	cmd.Wait()
@@ -128,6 +142,14 @@ func (s *stack) exec(c Command, layers string) (r Result, err error) {
 		r.ExitCode = 128 + int(ws.Signal())
 	}
 	return r, nil
+}
+
+// firstBytes keeps the first MaxOutput of what is written to it.
+type firstBytes []byte
+
+func (b *firstBytes) Write(p []byte) (int, error) {
+	*b = append(*b, p[:min(len(p), MaxOutput-len(*b))]...)
+	return len(p), nil
 }
 
 // killRest ends what the command left running, which could go on writing.
