@@ -1,6 +1,7 @@
 package pkgs
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,9 @@ func (l *Lock) Satisfies(r Request) error {
 		h := have.Sets[i]
 		if h.Closure != w.Closure {
 			return fmt.Errorf("the lock has set %q %s dependencies", w.Name, map[bool]string{true: "with", false: "without"}[h.Closure])
+		}
+		if h.Arch != w.Arch {
+			return fmt.Errorf("the lock has set %q for %s, not for %s", w.Name, cmp.Or(h.Arch, have.Arch), cmp.Or(w.Arch, want.Arch))
 		}
 		if more := without(w.Install, h.Install); len(more) > 0 {
 			return fmt.Errorf("set %q now also asks for %s", w.Name, strings.Join(more, ", "))
@@ -67,28 +71,30 @@ func (c Change) String() string {
 func Diff(old, new *Lock) []Change {
 	before, after := byName(old), byName(new)
 	var changes []Change
-	for name, o := range before {
-		n := after[name]
+	for key, o := range before {
+		n := after[key]
 		if o.SHA256 != n.SHA256 || o.Version != n.Version {
-			changes = append(changes, Change{name, o.Version, n.Version})
+			changes = append(changes, Change{o.Name, o.Version, n.Version})
 		}
 	}
-	for name, n := range after {
-		if _, ok := before[name]; !ok {
-			changes = append(changes, Change{name, "", n.Version})
+	for key, n := range after {
+		if _, ok := before[key]; !ok {
+			changes = append(changes, Change{n.Name, "", n.Version})
 		}
 	}
-	slices.SortFunc(changes, func(a, b Change) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(changes, func(a, b Change) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.String(), b.String()))
+	})
 	return changes
 }
 
-// byName indexes a lock. Should two sets hold two versions of a package, the
-// last in the lock's order speaks for it.
+// byName indexes a lock by name and architecture. Should two sets hold two
+// versions of a package, the last in the lock's order speaks for it.
 func byName(l *Lock) map[string]Locked {
 	m := map[string]Locked{}
 	if l != nil {
 		for _, p := range l.Packages {
-			m[p.Name] = p
+			m[p.Name+":"+p.Arch] = p
 		}
 	}
 	return m

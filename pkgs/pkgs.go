@@ -46,6 +46,10 @@ type Set struct {
 	// named; one that has no files of its own and only points to others
 	// stands for those.
 	Closure bool `toml:"closure"`
+
+	// Arch is whose machines the packages are for, where it is not the
+	// request's: what runs while building is for the builder's.
+	Arch string `toml:"architecture,omitempty"`
 }
 
 // Request is what a lock answers.

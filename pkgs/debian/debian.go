@@ -107,6 +107,9 @@ func checkRequest(req pkgs.Request) error {
 			return fmt.Errorf("package set %q: every set needs a name of its own", s.Name)
 		}
 		names = append(names, s.Name)
+		if s.Arch != "" && architectures[s.Arch] == "" {
+			return fmt.Errorf("package set %q: architecture %q: want x86-64 or arm64", s.Name, s.Arch)
+		}
 		for _, p := range s.Install {
 			if !packageName.MatchString(p) {
 				return fmt.Errorf("package set %q: %q is not a Debian package name", s.Name, p)

@@ -1,8 +1,11 @@
 package debian
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"regexp"
@@ -32,26 +35,47 @@ func (a *Archive) Resolve(ctx context.Context, req pkgs.Request) (*pkgs.Lock, er
 	if sources, err = a.existing(ctx, sources); err != nil {
 		return nil, err
 	}
-	t, err := a.openApt(ctx, architectures[req.Arch], sources)
-	if err != nil {
-		return nil, err
-	}
-	defer t.close()
-	releases, err := t.update(ctx, sources, a.cfg.MaxAge)
-	if err != nil {
-		return nil, err
-	}
-	s := solver{a: a, apt: t, sources: sources}
+	l := &pkgs.Lock{Version: pkgs.LockVersion, Request: req}
+	byArch := map[string][]pkgs.Set{}
 	for _, set := range req.Sets {
-		if err := s.add(ctx, set); err != nil {
+		arch := cmp.Or(set.Arch, req.Arch)
+		byArch[arch] = append(byArch[arch], set)
+	}
+	for _, arch := range slices.Sorted(maps.Keys(byArch)) {
+		if err := a.resolve(ctx, l, arch, byArch[arch], sources); err != nil {
 			return nil, err
 		}
 	}
-	l := &pkgs.Lock{Version: pkgs.LockVersion, Request: req, Packages: s.packages}
-	for _, src := range sources {
-		l.Releases = append(l.Releases, releases[src.name].Release)
-	}
 	return l, nil
+}
+
+// resolve adds to the lock what the sets, all for arch, are solved into.
+func (a *Archive) resolve(ctx context.Context, l *pkgs.Lock, arch string, sets []pkgs.Set, sources []source) error {
+	t, err := a.openApt(ctx, architectures[arch], sources)
+	if err != nil {
+		return err
+	}
+	defer t.close()
+	found, err := t.update(ctx, sources, a.cfg.MaxAge)
+	if err != nil {
+		return err
+	}
+	var releases []pkgs.Release
+	for _, src := range sources {
+		releases = append(releases, found[src.name].Release)
+	}
+	if l.Releases != nil && !slices.Equal(l.Releases, releases) {
+		return &pkgs.Error{Err: errors.New("the archive changed between looking at one architecture and the next"), Tip: "try again"}
+	}
+	l.Releases = releases
+	s := solver{a: a, apt: t, sources: sources, packages: l.Packages}
+	for _, set := range sets {
+		if err := s.add(ctx, set); err != nil {
+			return err
+		}
+	}
+	l.Packages = s.packages
+	return nil
 }
 
 // solver collects the packages of all sets.
