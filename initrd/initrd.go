@@ -23,7 +23,7 @@ import (
 type Config struct {
 	Init    []byte // the program, see InitBinary
 	Root    Root
-	Modules []Module // in load order
+	Modules []Module // in load order; none for a kernel with all that is needed built in
 }
 
 // Root says which root to boot and how to verify it.
@@ -147,11 +147,15 @@ func writeArchive(w io.Writer, c Config) error {
 	a.file("dev/null", 0o666, nil)
 	a.dir("etc")
 	a.dir("etc/bocaditos")
-	a.file("etc/bocaditos/modules", 0o444, moduleList(c.Modules))
+	if len(c.Modules) > 0 {
+		a.file("etc/bocaditos/modules", 0o444, moduleList(c.Modules))
+	}
 	a.file("etc/bocaditos/root", 0o444, c.Root.settings())
 	a.file("init", 0o755, c.Init)
-	a.dir("lib")
-	a.dir("lib/modules")
+	if len(c.Modules) > 0 {
+		a.dir("lib")
+		a.dir("lib/modules")
+	}
 	for _, m := range c.Modules {
 		a.file(modulePath(m.Name), 0o444, m.Data)
 	}

@@ -77,6 +77,13 @@ func TestWrite(t *testing.T) {
 	if !slices.Equal(listing, want) {
 		t.Errorf("cpio lists\n%s\nwant\n%s", strings.Join(listing, "\n"), strings.Join(want, "\n"))
 	}
+	c := example()
+	c.Modules = nil
+	listing, _ = unpack(t, write(t, c))
+	want = append(want[:4:4], want[5:7]...)
+	if !slices.Equal(listing, want) {
+		t.Errorf("without modules cpio lists\n%s\nwant\n%s", strings.Join(listing, "\n"), strings.Join(want, "\n"))
+	}
 	for file, want := range map[string]string{
 		"init":                        "the program",
 		"lib/modules/crc32c-intel.ko": "second",

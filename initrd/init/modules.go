@@ -40,8 +40,13 @@ func parseModules(text string) ([]module, error) {
 	return modules, nil
 }
 
+// loadModules loads those of the list. There is none where the kernel has all
+// that is needed built in.
 func loadModules(list string) error {
 	text, err := os.ReadFile(list)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return wrap("read list of modules", err)
 	}
