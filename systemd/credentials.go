@@ -38,7 +38,7 @@ func Credentials(t *tree.Tree, prefix string) []string {
 	}
 	g := newUnitGraph(t, prefix)
 	for _, settings := range unitSettings(g, Enabled(t, prefix, append([]string{"default.target"}, startedAtBoot...)...)) {
-		if slices.ContainsFunc(settings, func(s setting) bool { return impossible[s] }) {
+		if cannotRun(settings) {
 			continue
 		}
 		for _, s := range settings {
@@ -55,14 +55,18 @@ func Credentials(t *tree.Tree, prefix string) []string {
 }
 
 // impossible are conditions that a finished image never fulfills.
-var impossible = map[setting]bool{
+var impossible = map[Setting]bool{
 	{"ConditionFirstBoot", "yes"}:        true,
 	{"ConditionPathIsReadWrite", "/etc"}: true,
 }
 
+func cannotRun(unit []Setting) bool {
+	return slices.ContainsFunc(unit, func(s Setting) bool { return impossible[s] })
+}
+
 // unitSettings collects what each unit's file and drop-ins say.
-func unitSettings(g *unitGraph, files []string) map[string][]setting {
-	units := map[string][]setting{}
+func unitSettings(g *unitGraph, files []string) map[string][]Setting {
+	units := map[string][]Setting{}
 	for _, file := range files {
 		unit := path.Base(file)
 		if dir, ok := strings.CutSuffix(path.Base(path.Dir(file)), ".d"); ok {
@@ -76,9 +80,9 @@ func unitSettings(g *unitGraph, files []string) map[string][]setting {
 // imported returns the system credential that a setting of a service takes,
 // or nothing: LoadCredential= may name a file, and one that an instance has for
 // itself is listed for any instance.
-func imported(s setting) string {
-	name, rest, renamed := strings.Cut(s.value, ":")
-	switch s.key {
+func imported(s Setting) string {
+	name, rest, renamed := strings.Cut(s.Value, ":")
+	switch s.Key {
 	case "ImportCredential":
 	case "LoadCredential", "LoadCredentialEncrypted":
 		if renamed {

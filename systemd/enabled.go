@@ -33,6 +33,19 @@ func EnabledUnits(t *tree.Tree, prefix string, targets ...string) []Unit {
 	return units
 }
 
+// A Setting is a line Key=Value of a unit file, continued lines joined.
+type Setting struct{ Key, Value string }
+
+// EnabledSettings returns the settings of the units of EnabledUnits, by their
+// names: those of the file, then those of its drop-ins in the order systemd
+// reads them. Specifiers in values are not replaced. Units that cannot run on a
+// finished, read-only root do not count.
+func EnabledSettings(t *tree.Tree, prefix string, targets ...string) map[string][]Setting {
+	settings := enabled(t, prefix, targets).settings
+	maps.DeleteFunc(settings, func(_ string, s []Setting) bool { return cannotRun(s) })
+	return settings
+}
+
 func enabled(t *tree.Tree, prefix string, targets []string) *unitGraph {
 	g := newUnitGraph(t, prefix)
 	for _, target := range targets {
@@ -47,10 +60,12 @@ type unitGraph struct {
 	files map[string]bool
 	units map[string]string // name → file
 	seen  map[string]bool
+
+	settings map[string][]Setting // by the name in units
 }
 
 func newUnitGraph(t *tree.Tree, prefix string) *unitGraph {
-	g := &unitGraph{t: t, files: map[string]bool{}, units: map[string]string{}, seen: map[string]bool{}}
+	g := &unitGraph{t: t, files: map[string]bool{}, units: map[string]string{}, seen: map[string]bool{}, settings: map[string][]Setting{}}
 	for _, dir := range []string{"/etc/systemd/system", path.Join(prefix, "lib/systemd/system")} {
 		if real, n, err := t.Resolve(dir); err == nil && n.Type == tree.Dir {
 			g.dirs = append(g.dirs, real)
@@ -69,7 +84,8 @@ func (g *unitGraph) visit(unit string) {
 		return // not there, or masked
 	}
 	g.files[fragment] = true
-	g.units[realName(unit, fragment)] = fragment
+	own := realName(unit, fragment)
+	g.units[own] = fragment
 	settings := g.read(fragment)
 	for _, name := range names {
 		for _, dir := range g.dirs {
@@ -77,14 +93,15 @@ func (g *unitGraph) visit(unit string) {
 				g.visitEntries(path.Join(dir, name+kind))
 			}
 		}
-		for _, dropIn := range g.dropIns(name) {
-			g.files[dropIn] = true
-			settings = append(settings, g.read(dropIn)...)
-		}
 	}
+	for _, dropIn := range g.dropIns(names) {
+		g.files[dropIn] = true
+		settings = append(settings, g.read(dropIn)...)
+	}
+	g.settings[own] = settings
 	for _, s := range settings {
-		for word := range strings.FieldsSeq(s.value) {
-			if dependencies[s.key] {
+		for word := range strings.FieldsSeq(s.Value) {
+			if dependencies[s.Key] {
 				g.visit(expand(word, unit))
 			}
 		}
@@ -125,36 +142,56 @@ func (g *unitGraph) visitEntries(dir string) {
 	}
 }
 
-// dropIns are the .d/*.conf files of a name; for "a-b.service" also those of
-// "a-.service" and "service". A file in /etc hides its namesake.
-func (g *unitGraph) dropIns(name string) []string {
-	suffix := path.Ext(name)
-	of := []string{name, strings.TrimPrefix(suffix, ".")}
-	for i, c := range strings.TrimSuffix(name, suffix) {
-		if c == '-' {
-			of = append(of, name[:i+1]+suffix)
+// dropIns are the .d/*.conf files of a unit's names, sorted by their own names:
+// for "a-b.service" also those of "a-.service", and for all those of "service".
+// Of files with one name only the first counts: those of the unit's name before
+// those of what it is short for, in /etc before the prefix, of a longer name
+// before a shorter one.
+func (g *unitGraph) dropIns(names []string) []string {
+	found := map[string]string{} // by file name
+	look := func(dir string) {
+		d := g.t.Lookup(dir)
+		if d == nil {
+			return
+		}
+		for _, file := range d.Children() {
+			if strings.HasSuffix(file, ".conf") && found[file] == "" {
+				found[file] = path.Join(dir, file)
+			}
 		}
 	}
-	var files []string
-	for _, o := range of {
-		hidden := map[string]bool{}
+	for _, name := range names {
 		for _, dir := range g.dirs {
-			d := g.t.Lookup(path.Join(dir, o+".d"))
-			if d == nil {
-				continue
-			}
-			for _, file := range d.Children() {
-				if strings.HasSuffix(file, ".conf") && !hidden[file] {
-					hidden[file] = true
-					files = append(files, path.Join(dir, o+".d", file))
-				}
+			for _, n := range prefixes(name) {
+				look(path.Join(dir, n+".d"))
 			}
 		}
+	}
+	for _, dir := range g.dirs {
+		look(path.Join(dir, strings.TrimPrefix(path.Ext(names[0]), ".")+".d"))
+	}
+	var files []string
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		files = append(files, found[name])
 	}
 	return files
 }
 
-type setting struct{ key, value string }
+// prefixes are a unit's name and those that stand for all that begin like it:
+// "a-b-c.service", "a-b-.service", "a-.service".
+func prefixes(name string) []string {
+	all := []string{name}
+	end := strings.IndexByte(name, '@')
+	if end < 0 {
+		end = len(name) - len(path.Ext(name))
+	}
+	for i := end - 2; i > 0; i-- {
+		if name[i] == '-' {
+			all = append(all, name[:i+1]+name[end:])
+		}
+	}
+	return all
+}
 
 // dependencies are the settings of [Unit] and [Service] that start other units.
 var dependencies = map[string]bool{
@@ -163,7 +200,7 @@ var dependencies = map[string]bool{
 }
 
 // read returns a unit file's settings, with continued lines joined.
-func (g *unitGraph) read(p string) (settings []setting) {
+func (g *unitGraph) read(p string) (settings []Setting) {
 	_, n, err := g.t.Resolve(p)
 	if err != nil || n.Type != tree.File {
 		return nil
@@ -184,7 +221,7 @@ func (g *unitGraph) read(p string) (settings []setting) {
 			continue
 		}
 		if key, value, ok := strings.Cut(joined, "="); ok {
-			settings = append(settings, setting{strings.TrimSpace(key), strings.TrimSpace(value)})
+			settings = append(settings, Setting{strings.TrimSpace(key), strings.TrimSpace(value)})
 		}
 		joined = ""
 	}
@@ -192,7 +229,7 @@ func (g *unitGraph) read(p string) (settings []setting) {
 }
 
 // triggered is the unit that a socket, timer, path or automount starts.
-func triggered(unit string, settings []setting) string {
+func triggered(unit string, settings []Setting) string {
 	suffix := path.Ext(unit)
 	name := strings.TrimSuffix(unit, suffix)
 	result := name + ".service"
@@ -205,9 +242,9 @@ func triggered(unit string, settings []setting) string {
 	}
 	for _, s := range settings {
 		switch {
-		case s.key == "Unit" || s.key == "Service":
-			result = expand(s.value, unit)
-		case s.key == "Accept" && slices.Contains([]string{"1", "yes", "y", "true", "t", "on"}, strings.ToLower(s.value)):
+		case s.Key == "Unit" || s.Key == "Service":
+			result = expand(s.Value, unit)
+		case s.Key == "Accept" && slices.Contains([]string{"1", "yes", "y", "true", "t", "on"}, strings.ToLower(s.Value)):
 			result = name + "@.service"
 		}
 	}

@@ -368,6 +368,36 @@ func TestEnabled(t *testing.T) {
 	}
 }
 
+// Settings come in the order in which systemd reads them: by the drop-ins' names,
+// and of equal names only the most specific one.
+func TestEnabledSettings(t *testing.T) {
+	etc := "/etc/systemd/system/"
+	root := tree.New()
+	for p, text := range map[string]string{
+		units + "default.target":               "[Unit]\nWants=a-b-c@i.service never.service\n",
+		units + "never.service":                "[Unit]\nConditionFirstBoot=yes\n",
+		units + "a-b-c@.service":               "[Unit]\nX=file\n; X=comment\n",
+		units + "service.d/50.conf":            "[Unit]\nX=hidden\n",
+		units + "service.d/10.conf":            "[Unit]\nX=first\n",
+		units + "a-@.service.d/50.conf":        "[Unit]\nX=hidden\n",
+		units + "a-@.service.d/60.conf":        "[Unit]\nX=sixty\n",
+		units + "a-b-@.service.d/50.conf":      "[Unit]\nX=hidden\n",
+		etc + "a-@.service.d/50.conf":          "[Unit]\nX=fifty\n",
+		units + "a-b-c@i.service.d/90.conf":    "[Unit]\nX=\\\n  last\nX=\n",
+		units + "a-b-c@other.service.d/1.conf": "[Unit]\nX=other\n",
+	} {
+		root.Put(p, tree.NewFile(0o644, tree.String(text), tree.Origin{}))
+	}
+	want := []systemd.Setting{{"X", "file"}, {"X", "first"}, {"X", "fifty"}, {"X", "sixty"}, {"X", "last"}, {"X", ""}}
+	settings := systemd.EnabledSettings(root, "/usr", "default.target")
+	if got := settings["a-b-c@i.service"]; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if _, ok := settings["never.service"]; ok || len(settings) != 2 {
+		t.Errorf("units: %v", settings)
+	}
+}
+
 // An instance that is asked for by an alias of its template has the template's name.
 func TestEnabledAliasOfTemplate(t *testing.T) {
 	root := tree.New()

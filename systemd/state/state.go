@@ -106,12 +106,3 @@ func (c Config) Needs() []Need {
 	}
 	return needs
 }
-
-// Modules are the kernel's modules, or built-in parts, that it needs.
-func (c Config) Modules() []string {
-	modules := []string{c.Format, "loop"} // systemd-repart makes filesystems through a loop device
-	if c.TPM {
-		modules = append(modules, "dm_crypt", "xts")
-	}
-	return modules
-}
