@@ -33,8 +33,8 @@ func TestFindDebian(t *testing.T) {
 	if k.Version != version || k.ImagePath != "/boot/vmlinuz-"+version || k.Arch != "amd64" {
 		t.Errorf("got version %s at %s for %s", k.Version, k.ImagePath, k.Arch)
 	}
-	if k.Config["CONFIG_EROFS_FS"] != "m" || k.Config["CONFIG_NVME_CORE"] != "y" {
-		t.Errorf("CONFIG_EROFS_FS=%s CONFIG_NVME_CORE=%s", k.Config["CONFIG_EROFS_FS"], k.Config["CONFIG_NVME_CORE"])
+	if k.Config["EROFS_FS"] != "m" || k.Config["NVME_CORE"] != "y" {
+		t.Errorf("EROFS_FS=%s NVME_CORE=%s", k.Config["EROFS_FS"], k.Config["NVME_CORE"])
 	}
 	want, err := tree.HostFile(filepath.Join(dir, k.ImagePath))
 	if err != nil || want.ID() != k.Image.ID() {

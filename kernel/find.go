@@ -2,7 +2,8 @@
 // initrd has to load before it can mount the root.
 //
 // It reads what the kernel's "make install", "make modules_install" and
-// depmod(8) leave behind. It builds no kernel and runs no tool.
+// depmod(8) leave behind. It builds no kernel and runs no tool: the packages
+// below it do, each a part of that.
 package kernel
 
 import (
@@ -14,17 +15,23 @@ import (
 	"sort"
 	"strings"
 
+	"github.com/bocaditos/bocaditos/kernel/kconfig"
 	"github.com/bocaditos/bocaditos/tree"
 )
 
 // A Kernel is a bootable image found in a tree.
 type Kernel struct {
-	Version   string            // what uname -r will say
-	Arch      string            // the machine it is for, as GOARCH names it: "amd64" or "arm64"
-	ImagePath string            // where in the tree it was
-	Image     tree.Content      // a bzImage, an ARM64 Image or an EFI zboot image
-	Config    map[string]string // "CONFIG_EROFS_FS": "m"; strings keep their quotes; nil when the tree has none
+	Version    string         // what uname -r will say
+	Arch       string         // the machine it is for, as GOARCH names it: "amd64" or "arm64"
+	ImagePath  string         // where in the tree it was
+	Image      tree.Content   // a bzImage, an ARM64 Image or an EFI zboot image
+	Config     kconfig.Config // nil when the tree has none
+	ConfigFile tree.Content   // what Config was read from
 }
+
+// Modular says whether the kernel can load modules: one of unknown
+// configuration may.
+func (k Kernel) Modular() bool { return k.Config == nil || k.Config.Value("MODULES") == "y" }
 
 // ErrNone is what Find wraps when a tree has no kernel at all.
 var ErrNone = errors.New("no kernel (looked for /boot/vmlinuz-VERSION and /usr/lib/modules/VERSION/vmlinuz)")
@@ -88,29 +95,32 @@ func open(t *tree.Tree, version, p string) (Kernel, error) {
 	}
 	k := Kernel{Version: version, Arch: h.arch, ImagePath: real, Image: n.Content}
 	for _, p := range []string{"/boot/config-" + version, "/usr/lib/modules/" + version + "/config", "/lib/modules/" + version + "/config"} {
-		lines, err := readLines(t, p)
+		_, n, err := t.Resolve(p)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		if err != nil {
-			return fail(err)
+		if err == nil && n.Type != tree.File {
+			err = fmt.Errorf("is a %s, not a file", n.Type)
 		}
-		k.Config = parseConfig(lines)
+		if err == nil {
+			k.ConfigFile = n.Content
+			k.Config, err = readConfig(n.Content)
+		}
+		if err != nil {
+			return fail(fmt.Errorf("%s: %w", p, err))
+		}
 		break
 	}
 	return k, nil
 }
 
-// parseConfig reads Kconfig's output. Options that are off are comments there
-// and missing here.
-func parseConfig(lines []string) map[string]string {
-	config := map[string]string{}
-	for _, line := range lines {
-		if key, value, ok := strings.Cut(line, "="); ok && strings.HasPrefix(key, "CONFIG_") {
-			config[key] = value
-		}
+func readConfig(c tree.Content) (kconfig.Config, error) {
+	r, err := c.Open()
+	if err != nil {
+		return nil, err
 	}
-	return config
+	defer r.Close()
+	return kconfig.Read(r)
 }
 
 // readLines returns the lines of a text file in the tree, without blank ones.
