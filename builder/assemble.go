@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -238,6 +239,8 @@ func (b *build) checkPrograms(root *tree.Tree, report *unitfixup.Report) error {
 	for _, l := range report.Missing() {
 		switch {
 		case !enabled[l.File]:
+		case isSkipped(root, l.File):
+			b.Report(Event{Type: Note, Text: fmt.Sprintf("%s is not in the image, nor are kernel modules, without which systemd skips %s", l.Program, path.Base(l.File))})
 		case l.Optional:
 			b.Report(Event{Type: Note, Text: fmt.Sprintf("%s:%d: %s is not in the image; systemd ignores that here", l.File, l.LineNo, l.Program)})
 		default:
@@ -248,6 +251,24 @@ func (b *build) checkPrograms(root *tree.Tree, report *unitfixup.Report) error {
 		return nil
 	}
 	return fail(Content, missingPrograms(fatal), "add the package that has the program, or list the unit in units.disable or units.mask")
+}
+
+// needsModules is a condition of units that are about the kernel's modules.
+var needsModules = regexp.MustCompile(`(?m)^Condition(?:PathExists|FileNotEmpty|DirectoryNotEmpty)=/(?:usr/)?lib/modules/%v/`)
+
+// isSkipped says whether systemd never starts the unit, since the image has no
+// kernel modules.
+func isSkipped(root *tree.Tree, file string) bool {
+	_, n, err := root.Resolve(file)
+	if err != nil || n.Type != tree.File {
+		return false
+	}
+	text, err := tree.ReadAll(n.Content)
+	if err != nil || !needsModules.Match(text) {
+		return false
+	}
+	_, modules, err := root.Resolve(prefix + "/lib/modules")
+	return err != nil || len(modules.Children()) == 0
 }
 
 type missingPrograms []string

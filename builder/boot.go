@@ -41,16 +41,11 @@ func (b *build) writeInitrd(ctx context.Context, root *assembled, k kernel.Kerne
 			return "", false, fail(Host, err, "")
 		}
 		contents = append(contents, image.Package{Name: "init", Bytes: int64(len(program))})
-		// What the recipe names must exist, but a driver may fail to load on a
-		// machine without its device.
-		extra := recipe.Strings(b.recipe.Initrd.Modules)
-		if _, err := kernel.Modules(root.tree, k.Version, extra, nil); err != nil {
-			return "", false, fail(Content, fmt.Errorf("initrd.modules: %w", err), "")
-		}
-		optional := append(kernel.StorageModules(), extra...)
-		modules, err := kernel.Modules(root.tree, k.Version, kernel.RootModules(), optional)
-		if err != nil {
-			return "", false, fail(Content, err, "choose a kernel package that has EROFS and dm-verity")
+		var modules []kernel.Module
+		if k.Modular() {
+			if modules, err = b.initrdModules(root.tree, k); err != nil {
+				return "", false, err
+			}
 		}
 		types, err := disk.RootTypesFor(arch.name)
 		if err != nil {
@@ -90,17 +85,42 @@ func (b *build) writeInitrd(ctx context.Context, root *assembled, k kernel.Kerne
 	return file, nil
 }
 
-// write makes all outputs of an assembled root and describes them.
-func (b *build) write(ctx context.Context, out *outputDir, root *assembled, sets map[string][]*pkgs.Package, in *inputs) (*image.Manifest, error) {
+// initrdModules are those that the initrd loads.
+func (b *build) initrdModules(root *tree.Tree, k kernel.Kernel) ([]kernel.Module, error) {
+	// What the recipe names must exist, but a driver may fail to load on a
+	// machine without its device.
+	extra := recipe.Strings(b.recipe.Initrd.Modules)
+	if _, err := kernel.Modules(root, k.Version, extra, nil); err != nil {
+		return nil, fail(Content, fmt.Errorf("initrd.modules: %w", err), "")
+	}
+	modules, err := kernel.Modules(root, k.Version, kernel.RootModules(), append(kernel.StorageModules(), extra...))
+	return modules, fail(Content, err, "choose a kernel package that has EROFS and dm-verity")
+}
+
+// findKernel finds the kernel among the packages, or makes it, once it is known
+// that the image can run on it.
+func (b *build) findKernel(ctx context.Context, root *assembled, made *madeKernel) (kernel.Kernel, error) {
+	if made != nil {
+		if err := b.checkKernel(root.tree, made.planned()); err != nil {
+			return kernel.Kernel{}, err
+		}
+		return b.makeKernel(ctx, made)
+	}
 	k, err := kernel.Find(root.boot)
 	if err != nil {
-		return nil, fail(Content, err, "choose another kernel.package")
+		return k, fail(Content, err, "choose another kernel.package")
 	}
-	stub, err := b.findStub(sets[stubSet])
+	return k, b.checkKernel(root.tree, k)
+}
+
+// write makes all outputs of an assembled root and describes them.
+func (b *build) write(ctx context.Context, out *outputDir, root *assembled, made *madeKernel, sets map[string][]*pkgs.Package, in *inputs) (*image.Manifest, error) {
+	k, err := b.findKernel(ctx, root, made)
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkStateKernel(root.tree, k); err != nil {
+	stub, err := b.findStub(sets[stubSet])
+	if err != nil {
 		return nil, err
 	}
 	ri, err := b.writeRoot(ctx, out, root, in.Epoch)
@@ -118,7 +138,7 @@ func (b *build) write(ctx context.Context, out *outputDir, root *assembled, sets
 	m := &image.Manifest{
 		Format: image.Format, ID: string(b.recipe.ID), Version: string(b.recipe.Version), Architecture: string(b.recipe.Architecture),
 		Epoch: in.Epoch, Kinds: []string{},
-		Boot: image.Boot{Form: string(b.recipe.Boot.Form), Kernel: k.Version, CommandLine: cmdline, OnCorruption: string(b.recipe.Boot.OnCorruption)},
+		Boot: image.Boot{Form: string(b.recipe.Boot.Form), Kernel: k.Version, KernelBuild: made.describe(), CommandLine: cmdline, OnCorruption: string(b.recipe.Boot.OnCorruption)},
 		RootFS: image.RootFS{Format: string(b.recipe.Root.Format), Hash: ri.params.RootHash.String(), Salt: ri.params.Salt.String(),
 			VerityUUID: ri.params.UUID.String(), DataBlocks: ri.params.DataBlocks,
 			RootPartUUID: ri.dataUUID.String(), VerityPartUUID: ri.hashUUID.String()},

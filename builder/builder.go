@@ -14,6 +14,7 @@ import (
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/image"
+	"github.com/bocaditos/bocaditos/kernel/kconfig"
 	"github.com/bocaditos/bocaditos/pkgs"
 )
 
@@ -43,6 +44,8 @@ type build struct {
 	source pkgs.Source
 	from   string // what of the source the lock must be made from
 	outDir string
+
+	settings []kconfig.Setting // of the kernel to be made
 }
 
 // Build makes the image. Errors are of type *Failure.
@@ -74,21 +77,18 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	if err := b.trySandbox(ctx); err != nil {
 		return nil, err
 	}
-	if err := b.fetch(ctx, lock); err != nil {
-		return nil, err
-	}
-	sets, err := b.unpack(ctx, lock)
+	made, err := b.planKernel(lock)
 	if err != nil {
 		return nil, err
 	}
-	root, err := b.assemble(ctx, lock, sets, in.Epoch)
+	root, sets, err := b.prepare(ctx, lock, made, in.Epoch)
 	if err != nil {
 		return nil, err
 	}
 	if in.Lock, err = fileDigest(b.lockFile()); err != nil { // it may have new accounts
 		return nil, fail(Host, err, "")
 	}
-	m, err := b.write(ctx, out, root, sets, in)
+	m, err := b.write(ctx, out, root, made, sets, in)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,30 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 	b.remember(in, out.final, m)
 	b.Report(Event{Type: Done, Text: out.final})
 	return &Result{Manifest: m, Dir: out.final}, nil
+}
+
+// prepare brings all that the image is made of into the cache, and assembles the
+// root. A kernel to be made is configured, not compiled.
+func (b *build) prepare(ctx context.Context, lock *pkgs.Lock, made *madeKernel, epoch int64) (*assembled, map[string][]*pkgs.Package, error) {
+	image := only(lock, rootSet, kernelSet, stubSet)
+	wanted := lock
+	if made == nil || made.finished() {
+		wanted = image
+	}
+	if err := b.fetch(ctx, wanted); err != nil {
+		return nil, nil, err
+	}
+	sets, err := b.unpack(ctx, image)
+	if err != nil {
+		return nil, nil, err
+	}
+	if made != nil {
+		if err := b.configureKernel(ctx, made); err != nil {
+			return nil, nil, err
+		}
+	}
+	root, err := b.assemble(ctx, lock, sets, epoch)
+	return root, sets, err
 }
 
 // Lock writes image.lock if it is missing or does not fit the recipe, and
@@ -165,6 +189,11 @@ func start(o Options) (*build, error) {
 		return nil, err
 	}
 	b := &build{Options: o, recipe: r, outDir: o.Output}
+	if r.Kernel.Build.Wanted() {
+		if b.settings, err = b.kernelSettings(); err != nil {
+			return nil, err
+		}
+	}
 	if b.outDir == "" {
 		b.outDir = r.Resolve(r.Output.Directory)
 	}

@@ -82,6 +82,18 @@ func (b *build) outputs(out *outputDir, root *assembled, k kernel.Kernel, ri *ro
 	if err := add(image.RootHash, b.fileName(".roothash")); err != nil {
 		return "", false, err
 	}
+	if k.ConfigFile != nil {
+		text, err := tree.ReadAll(k.ConfigFile)
+		if err != nil {
+			return "", false, err
+		}
+		if err := out.write(b.fileName(".config"), text); err != nil {
+			return "", false, err
+		}
+		if err := add(image.Config, b.fileName(".config")); err != nil {
+			return "", false, err
+		}
+	}
 	if err := b.writeOriginsFile(out, root); err != nil {
 		return "", false, err
 	}

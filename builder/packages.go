@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
+	"github.com/bocaditos/bocaditos/kernel/kbuild"
 	"github.com/bocaditos/bocaditos/pkgs"
 	"github.com/bocaditos/bocaditos/pkgs/debian"
 )
@@ -25,6 +26,10 @@ const (
 	rootSet   = "root"   // what is installed, with dependencies
 	kernelSet = "kernel" // the kernel alone: what it depends on is made for installing it
 	stubSet   = "stub"   // systemd-stub, of which the UKI is made
+
+	// Of these a kernel is made, instead of kernelSet; the image has none of them.
+	sourceSet = "kernel-source"
+	toolsSet  = "kernel-tools" // run on this machine, whatever the image is for
 )
 
 // stubPackage is where Debian has systemd-stub.
@@ -52,11 +57,24 @@ func (b *build) newSource() (pkgs.Source, error) {
 
 func (b *build) request() pkgs.Request {
 	r := b.recipe
-	return pkgs.Request{From: b.from, Arch: string(r.Architecture), Sets: []pkgs.Set{
+	sets := []pkgs.Set{
 		{Name: rootSet, Install: recipe.Strings(r.Packages.Install), Closure: true},
-		{Name: kernelSet, Install: []string{string(r.Kernel.Package)}},
 		{Name: stubSet, Install: []string{stubPackage}},
-	}}
+	}
+	k := r.Kernel.Build
+	if !k.Wanted() {
+		sets = append(sets, pkgs.Set{Name: kernelSet, Install: []string{string(r.Kernel.Package)}})
+		return pkgs.Request{From: b.from, Arch: string(r.Architecture), Sets: sets}
+	}
+	if k.Package != "" {
+		sets = append(sets, pkgs.Set{Name: sourceSet, Install: []string{string(k.Package)}})
+	}
+	tools := kbuild.Packages(string(k.Compiler), runtime.GOARCH, goArch[r.Architecture].name)
+	set := pkgs.Set{Name: toolsSet, Install: append(tools, recipe.Strings(k.Tools)...), Closure: true}
+	if host := recipe.HostArch(); host != r.Architecture {
+		set.Arch = string(host)
+	}
+	return pkgs.Request{From: b.from, Arch: string(r.Architecture), Sets: append(sets, set)}
 }
 
 // lockFile is beside the recipe: image.lock for image.toml.

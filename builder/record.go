@@ -51,6 +51,20 @@ func (b *build) inputs(lock *pkgs.Lock) (*inputs, error) {
 		}
 		in.Files[fmt.Sprintf("files %q", f.Path)] = t.Digest()
 	}
+	build := b.recipe.Kernel.Build
+	for _, f := range build.Fragments {
+		if f.Shipped() {
+			continue
+		}
+		if in.Files[fmt.Sprintf("kernel.build.fragments %q", f)], err = fileDigest(b.recipe.Resolve(recipe.HostPath(f))); err != nil {
+			return nil, fail(Recipe, err, "")
+		}
+	}
+	if build.Directory != "" {
+		if in.Files["kernel.build.directory"], err = directoryStamp(b.recipe.Resolve(build.Directory)); err != nil {
+			return nil, fail(Recipe, fmt.Errorf("kernel.build.directory: %w", err), "")
+		}
+	}
 	return in, nil
 }
 

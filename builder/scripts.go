@@ -39,6 +39,7 @@ func Scripts(ctx context.Context, o Options) ([]PackageScript, error) {
 	if err != nil {
 		return nil, err
 	}
+	lock = only(lock, rootSet, kernelSet)
 	if err := b.fetch(ctx, lock); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/image"
-	"github.com/bocaditos/bocaditos/kernel"
 	"github.com/bocaditos/bocaditos/systemd/state"
 	"github.com/bocaditos/bocaditos/tree"
 )
@@ -76,18 +75,6 @@ func hasFile(root *tree.Tree, p string) bool {
 		return false
 	}
 	return slices.ContainsFunc(dir.Children(), func(name string) bool { return hasFile(root, path.Join(before, name, after)) })
-}
-
-// checkStateKernel refuses a kernel that cannot mount the partition.
-func (b *build) checkStateKernel(root *tree.Tree, k kernel.Kernel) error {
-	c, wanted := b.state()
-	if !wanted {
-		return nil
-	}
-	if _, err := kernel.Modules(root, k.Version, c.Modules(), nil); err != nil {
-		return fail(Content, fmt.Errorf("[state]: %w", err), "choose another kernel.package or state.format")
-	}
-	return nil
 }
 
 func (b *build) describeState() image.State {

@@ -1,12 +1,10 @@
 package builder
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/bocaditos/bocaditos/builder/recipe"
-	"github.com/bocaditos/bocaditos/kernel"
 )
 
 // stateBuild is a build of a recipe with these lines at its end.
@@ -29,32 +27,6 @@ func TestCommandLine(t *testing.T) {
 	} {
 		if got := stateBuild(t, c.lines).cmdline(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.lines, got, c.want)
-		}
-	}
-}
-
-func TestKernelForState(t *testing.T) {
-	const dir = "/usr/lib/modules/6.1/"
-	for _, c := range []struct{ builtin, dep, lines, lacks string }{
-		{"kernel/fs/ext4/ext4.ko kernel/drivers/block/loop.ko", "", "[state]", ""},
-		{"kernel/fs/ext4/ext4.ko", "kernel/loop.ko.xz:", "[state]", ""},
-		{"kernel/fs/ext4/ext4.ko", "", "", ""},
-		{"kernel/fs/ext4/ext4.ko", "", "[state]", "loop"},
-		{"kernel/fs/ext4/ext4.ko kernel/drivers/block/loop.ko", "", "state.format = 'btrfs'", "btrfs"},
-		{"kernel/fs/ext4/ext4.ko kernel/drivers/block/loop.ko", "", "state.encrypt = 'tpm'", "dm_crypt"},
-	} {
-		root := pkg(t, "linux", map[string]string{
-			dir + "modules.builtin":   strings.ReplaceAll(c.builtin, " ", "\n") + "\n",
-			dir + "modules.dep":       c.dep + "\n",
-			dir + "kernel/loop.ko.xz": "",
-		}).Tree
-		err := stateBuild(t, c.lines).checkStateKernel(root, kernel.Kernel{Version: "6.1"})
-		want := ""
-		if c.lacks != "" {
-			want = fmt.Sprintf("[state]: kernel 6.1 has no module %s, neither as a file nor built in", c.lacks)
-		}
-		if got := fmt.Sprint(err); err != nil && got != want || err == nil && want != "" {
-			t.Errorf("%q with %q, %q: %v, want %s", c.lines, c.builtin, c.dep, err, want)
 		}
 	}
 }

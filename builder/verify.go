@@ -43,6 +43,10 @@ func (b *build) verify(ctx context.Context, root *tree.Tree, epoch int64) (servi
 				return "", false, fail(Content, refusedUnits(refusals), "correct the unit, or list it in units.disable or units.mask")
 			}
 			for _, w := range others {
+				i := slices.IndexFunc(units, func(u systemd.Unit) bool { return u.Name == w.Subject })
+				if i >= 0 && isSkipped(root, units[i].File) {
+					continue // checkPrograms said so
+				}
 				b.warn("%s", w)
 			}
 		}

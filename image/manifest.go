@@ -38,6 +38,7 @@ const (
 	RootHash Kind = "roothash" // the root hash as text, where systemd-dissect looks for it
 	Kernel   Kind = "kernel"   // the kernel, for direct boot
 	Initrd   Kind = "initrd"   // the initrd, for direct boot
+	Config   Kind = "config"   // the kernel's configuration, as /proc/config.gz has it
 	Origins  Kind = "origins"  // where each path of the root came from, one JSON object a line
 )
 
@@ -69,10 +70,18 @@ type Artifact struct {
 
 // Boot is what starts the image.
 type Boot struct {
-	Form         string `json:"form"` // "partitions"
-	Kernel       string `json:"kernel"`
-	CommandLine  string `json:"commandLine"`
-	OnCorruption string `json:"onCorruption"` // "reboot" or "halt"
+	Form         string       `json:"form"` // "partitions"
+	Kernel       string       `json:"kernel"`
+	KernelBuild  *KernelBuild `json:"kernelBuild,omitempty"` // nil: the kernel is a package's
+	CommandLine  string       `json:"commandLine"`
+	OnCorruption string       `json:"onCorruption"` // "reboot" or "halt"
+}
+
+// KernelBuild is what the kernel was made of, for this image.
+type KernelBuild struct {
+	Source   string   `json:"source"`   // "linux-source-6.12 6.12.30-1"
+	Compiler string   `json:"compiler"` // as it names itself: "gcc (Debian 14.2.0-19) 14.2.0"
+	Settings []string `json:"settings"` // what was asked for: "EROFS_FS=y"
 }
 
 // RootFS is the root filesystem and how dm-verity opens it.

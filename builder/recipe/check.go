@@ -17,19 +17,11 @@ func (r *Recipe) complete(doc *stricttoml.Document) {
 			doc.Report("", `missing key "architecture"`, "no images are built for the architecture of this host; choose another")
 		}
 	}
-	if !doc.Has("kernel.package") && r.Packages.Source == SourceDebian {
-		r.Kernel.Package = debianKernel(r.Architecture)
-	}
+	r.completeKernel(doc)
 	r.completeIdentity()
 	if doc.Has("state") && !doc.Has("state.size") {
 		r.State.Size = defaultStateSize
 	}
-}
-
-// debianKernel is the package of Debian's kernel for virtual machines, a third
-// of the size of the one for all hardware.
-func debianKernel(arch Arch) PackageName {
-	return map[Arch]PackageName{X8664: "linux-image-cloud-amd64", ARM64: "linux-image-cloud-arm64"}[arch]
 }
 
 // check applies the rules between keys. Values that were wrong by themselves
@@ -40,6 +32,7 @@ func (r *Recipe) check(doc *stricttoml.Document) {
 	} else if doc.Has("debian") {
 		doc.Report("debian", fmt.Sprintf("[debian] has no meaning with packages.source = %q", r.Packages.Source), "remove the table")
 	}
+	r.checkKernel(doc)
 	if doc.Has("state") {
 		r.checkState(doc)
 	}
@@ -82,6 +75,10 @@ func (r *Recipe) checkDebianNames(doc *stricttoml.Document) {
 		check(fmt.Sprintf("packages.scripts_replaced[%d]", i), name)
 	}
 	check("kernel.package", r.Kernel.Package)
+	check("kernel.build.package", r.Kernel.Build.Package)
+	for i, name := range r.Kernel.Build.Tools {
+		check(fmt.Sprintf("kernel.build.tools[%d]", i), name)
+	}
 }
 
 // contradiction reports the units that are in both lists.

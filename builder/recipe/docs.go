@@ -76,6 +76,48 @@ func docs() stricttoml.Docs {
 			Example: `["console=ttyS0", "quiet"]`,
 		},
 
+		"kernel.build": {Text: "A kernel made for this image: without modules, with nothing in it that no fragment asks for. [kernel.md](kernel.md) tells how. The table may be empty, which is Debian's source with all fragments for the architecture."},
+		"kernel.build.package": {
+			Text:    "Package with the source, as `/usr/src/linux-source-VERSION.tar.xz`. Exactly one of `package`, `directory` and `tarball` is given.",
+			Example: `"linux-source-6.12"`,
+			Default: "`\"linux-source\"`, without `directory` and `tarball`",
+		},
+		"kernel.build.directory": {
+			Text:    "Directory with the source, relative to the recipe or absolute. It is only read, and must be clean (`make mrproper`).",
+			Example: `"../linux"`,
+			Default: "none",
+		},
+		"kernel.build.tarball": {
+			Text:    "Tar archive with the source (plain, or `.xz`, `.gz`, `.zst`): a path, relative to the recipe or absolute, or an `https:`, `http:` or `file:` URL.",
+			Example: `"linux-6.12.30.tar.xz"`,
+			Default: "none",
+		},
+		"kernel.build.sha256": {
+			Text:    "SHA-256 of the tarball. Other bytes are refused.",
+			Example: `"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"`,
+			Default: "none",
+		},
+		"kernel.build.fragments": {
+			Text:    "What is configured: fragments that Bocaditos ships, by name (`bocaditos kernel fragments` lists them), and your own, by path. With `base` comes the architecture's own, `x86-64` or `arm64`. Two that disagree about a symbol are an error.",
+			Example: `["base", "systemd", "x86-64", "virtio", "erofs", "dm-verity", "efi", "./my.config"]`,
+			Default: "all that are shipped for the architecture, but `debug`",
+		},
+		"kernel.build.options": {
+			Text:    "Single options. They have the last word over fragments. One that does not end up as it is asked for is an error that says why.",
+			Example: `["EXT4_FS=n", "NR_CPUS=8", 'LOCALVERSION="-box"']`,
+			Default: "none",
+		},
+		"kernel.build.compiler": {
+			Text:    "Package of the C compiler. It and the other tools are part of the lock and run in the sandbox, so the host needs none, and the kernel does not depend on the host.",
+			Example: `"gcc-13"`,
+			Default: "`\"gcc\"`",
+		},
+		"kernel.build.tools": {
+			Text:    "Packages that building needs beyond the usual ones.",
+			Example: `["dwarves"]`,
+			Default: "none",
+		},
+
 		"system": {Text: "What machines of this image are told about themselves. Credentials at boot can say otherwise for a single machine."},
 		"system.hostname": {
 			Text:    "Name of the machine where neither a credential (`system.hostname`) nor the network gives it one. A file `/etc/hostname` would rule those out.",

@@ -58,12 +58,6 @@ type Debian struct {
 	MaxAgeDays Days        `toml:"max_age_days"`
 }
 
-// Kernel is which kernel the image boots, and what it is told.
-type Kernel struct {
-	Package     PackageName `toml:"package"`
-	CommandLine []Argument  `toml:"command_line"`
-}
-
 // Units says what systemd starts beyond, or in spite of, the packages' presets.
 type Units struct {
 	Enable  []UnitName `toml:"enable"`
@@ -182,6 +176,8 @@ func (r *Recipe) sort() {
 	slices.Sort(r.Packages.Install)
 	slices.Sort(r.Packages.ScriptsReplaced)
 	slices.Sort(r.Debian.Components)
+	slices.Sort(r.Kernel.Build.Options)
+	slices.Sort(r.Kernel.Build.Tools)
 	slices.Sort(r.Units.Enable)
 	slices.Sort(r.Units.Disable)
 	slices.Sort(r.Units.Mask)

@@ -175,13 +175,17 @@ func TestTemplate(t *testing.T) {
 			}
 			all.WriteString(line)
 		}
-		mustParse(t, all.String())
+		// A kernel is made or taken from a package, not both.
+		before, rest, _ := strings.Cut(all.String(), "[kernel.build]")
+		build, after, _ := strings.Cut(rest, "\n\n")
+		mustParse(t, before+after)
+		mustParse(t, strings.Replace(before, "\npackage = ", "\n# ", 1)+"[kernel.build]"+build+"\n"+strings.Replace(after, "\nmodules = ", "\n# ", 1))
 		for _, k := range keys() {
 			name := k.Name[strings.LastIndexByte(k.Name, '.')+1:]
-			if slices.Contains([]string{"files.source", "files.directory", "networks.mac"}, k.Name) {
+			if slices.Contains([]string{"files.source", "files.directory", "networks.mac", "kernel.build.directory", "kernel.build.tarball", "kernel.build.sha256"}, k.Name) {
 				continue // alternatives to what is shown
 			}
-			if !strings.Contains(all.String(), "\n"+name+" = ") && !strings.Contains(all.String(), "["+name+"]") {
+			if !strings.Contains(all.String(), "\n"+name+" = ") && !strings.Contains(all.String(), "["+k.Name+"]") && !strings.Contains(all.String(), "[["+k.Name+"]]") {
 				t.Errorf("the template does not show %s", k.Name)
 			}
 		}

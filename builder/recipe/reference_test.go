@@ -69,6 +69,12 @@ func checkExample(t *testing.T, k stricttoml.Key) {
 		}
 		all[list] = "[{ " + strings.Join(items, ", ") + " }]"
 	} else {
+		switch k.Name {
+		case "kernel.build.tarball":
+			all["kernel.build.sha256"] = `"` + strings.Repeat("0", 64) + `"`
+		case "kernel.build.sha256":
+			all["kernel.build.tarball"] = `"x.tar"`
+		}
 		all[k.Name] = k.Example
 	}
 	var text strings.Builder
@@ -119,6 +125,9 @@ func TestSchemaAgreesWithParse(t *testing.T) {
 		"debian.max_age_days = 0", "debian.max_age_days = 1", "debian.mirror = ''", "debian.mirror = 'ftp://x'",
 		"debian.mirror = 'http://x/y'", "debian.mirror = 'file:/x'", "root.exclude = ['/x']", "root.exclude = ['x']", "root.exclude = ['/']",
 		"kernel.command_line = ['a b']", `kernel.command_line = ['a="b c"']`, "kernel.command_line = ['']", "initrd.modules = ['a.ko']",
+		"kernel.build = {}", "kernel.build.package = 'linux-source'", "kernel.build.fragments = ['base', './a.config', '/a']", "kernel.build.fragments = ['Base']",
+		"kernel.build.options = ['A=y', 'CONFIG_B=n', 'C=-1', 'D=0x1F', 'E=\"x y\"']", "kernel.build.options = ['A']", "kernel.build.options = ['A=maybe']",
+		"kernel.build.compiler = 'gcc-13'", "kernel.build.compiler = ''",
 		"files = [{ path = '/a' }]", "files = [{ path = '/a', content = '' }]", "files = [{ path = '/a', directory = true }]",
 		"files = [{ path = '/a', directory = false }]", "files = [{ path = '/a', content = '', source = 'x' }]",
 		"files = [{ path = '/a', symlink = 'x' }]", "files = [{ path = '/a', symlink = 'x', mode = '0644' }]", "files = [{ path = '/a', symlink = '' }]",

@@ -68,6 +68,14 @@ release = "trixie"
 #package = "linux-image-amd64"
 command_line = ["console=tty0", "console=%s", "quiet", "systemd.show_status=true"]
 
+# A kernel made for this image, without modules, instead of a package.
+#[kernel.build]
+#package = "linux-source" # or directory = "../linux", or tarball = "linux-6.12.tar.xz" and its sha256
+#fragments = ["base", "systemd", "./my.config"] # bocaditos kernel fragments lists them
+#options = ["EXT4_FS=n"]
+#compiler = "gcc-13"
+#tools = ["dwarves"]
+
 # What machines are told about themselves; credentials at boot can say otherwise.
 [system]
 #hostname = "box"

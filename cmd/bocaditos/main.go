@@ -111,18 +111,27 @@ tools prepare the root offline; no maintainer script is ever run.
 	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{err, cmd.CommandPath() + " --help"} })
 	root.AddCommand(
-		newBuild(), newRun(), newInit(), newLock(), newUpdate(), newScripts(),
+		newBuild(), newRun(), newInit(), newLock(), newUpdate(), newKernel(), newScripts(),
 		newWhy(), newSecurity(), newCheck(), newFixup(), newDoctor(), newMan(), newSchema(),
 	)
-	for _, c := range root.Commands() {
-		if check := c.Args; check != nil {
-			c.Args = func(cmd *cobra.Command, args []string) error {
-				if err := check(cmd, args); err != nil {
-					return &usageError{fmt.Errorf("%w, want %s", err, cmd.UseLine()), cmd.CommandPath() + " --help"}
-				}
-				return nil
+	explainUsage(root)
+	return root
+}
+
+// explainUsage makes wrong arguments of the commands below c errors that say
+// what is right.
+func explainUsage(c *cobra.Command) {
+	for _, c := range c.Commands() {
+		explainUsage(c)
+		check := c.Args
+		if check == nil {
+			continue
+		}
+		c.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{fmt.Errorf("%w, want %s", err, cmd.UseLine()), cmd.CommandPath() + " --help"}
 			}
+			return nil
 		}
 	}
-	return root
 }

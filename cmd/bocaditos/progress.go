@@ -59,6 +59,10 @@ func (b *bar) report(e builder.Event) {
 			return
 		}
 		b.drawn = now
+		if e.Total <= 0 {
+			b.draw(fmt.Sprintf("%-10s %s", e.Stage, counted(e, now.Sub(b.began))))
+			return
+		}
 		b.draw(fmt.Sprintf("%-10s %s %s", e.Stage, gauge(e.Done, e.Total), amount(e, now.Sub(b.began))))
 	default:
 		b.clear()
@@ -76,6 +80,19 @@ func (b *bar) clear() {
 		fmt.Fprint(b.w, "\r\x1b[K")
 		b.dirty = false
 	}
+}
+
+// counted is progress towards an end that nobody knows.
+func counted(e builder.Event, elapsed time.Duration) string {
+	if e.Unit == "bytes" {
+		return builder.FormatBytes(e.Done)
+	}
+	const width = 44 // the whole line stays within that of a small terminal
+	text := e.Text
+	if len(text) > width {
+		text = "…" + text[len(text)-width+1:]
+	}
+	return fmt.Sprintf("%d %s, %s  %s", e.Done, e.Unit, elapsed.Truncate(time.Second), text)
 }
 
 func gauge(done, total int64) string {

@@ -16,14 +16,27 @@ import (
 type watched struct {
 	*exec.Cmd
 	events *bufio.Scanner
+	event  builder.Event // the last one
 	stderr bytes.Buffer
 }
 
-// watch starts a build of the project in a process group of its own, as a
-// shell does.
+// watch starts a build of the project.
 func watch(t *testing.T, p project, args ...string) *watched {
 	t.Helper()
-	w := &watched{Cmd: command(t, append([]string{"build", "--json", p.dir}, args...)...)}
+	w := watchCommand(t, append([]string{"build", "--json", p.dir}, args...)...)
+	w.begin(t)
+	return w
+}
+
+// watchCommand prepares the tool to be watched.
+func watchCommand(t *testing.T, args ...string) *watched {
+	t.Helper()
+	return &watched{Cmd: command(t, args...)}
+}
+
+// begin starts the process in a process group of its own, as a shell does.
+func (w *watched) begin(t *testing.T) {
+	t.Helper()
 	w.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	w.Stderr = &w.stderr
 	stdout, err := w.StdoutPipe()
@@ -40,18 +53,26 @@ func watch(t *testing.T, p project, args ...string) *watched {
 			w.Wait()
 		}
 	})
-	return w
+}
+
+// next reads one event, and says whether there was one.
+func (w *watched) next(t *testing.T) bool {
+	t.Helper()
+	if !w.events.Scan() {
+		return false
+	}
+	w.event = builder.Event{}
+	if err := json.Unmarshal(w.events.Bytes(), &w.event); err != nil {
+		t.Fatalf("%s: %v", w.events.Bytes(), err)
+	}
+	return true
 }
 
 // until reads events up to one of that type and stage.
 func (w *watched) until(t *testing.T, kind builder.EventType, stage string) {
 	t.Helper()
-	for w.events.Scan() {
-		var e builder.Event
-		if err := json.Unmarshal(w.events.Bytes(), &e); err != nil {
-			t.Fatalf("%s: %v", w.events.Bytes(), err)
-		}
-		if e.Type == kind && e.Stage == stage {
+	for w.next(t) {
+		if w.event.Type == kind && w.event.Stage == stage {
 			return
 		}
 	}
