@@ -43,7 +43,7 @@ lint: ## gofmt, go vet, staticcheck
 	$(GO) tool staticcheck ./...
 
 .PHONY: bench
-bench: build ## Measure speed, memory and size; MKOSI=1 compares with mkosi
+bench: build ## Measure speed, memory and size; MKOSI=1 compares with mkosi, KERNEL=1 kernels
 	@./scripts/ensure-packages $(TEST_PACKAGES) $(if $(MKOSI),mmdebstrap)
 	@./scripts/bench
 

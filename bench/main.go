@@ -25,6 +25,7 @@ type options struct {
 	recipe  string
 	runs    int
 	mkosi   bool // make a place to run it in, if there is none
+	kernel  bool // make a kernel and boot it, instead of measuring builds
 	goBench bool
 	cache   string // where the benchmark keeps downloads and mkosi
 }
@@ -35,6 +36,7 @@ func main() {
 	flag.StringVar(&o.recipe, "recipe", "examples/hello/image.toml", "what to build")
 	flag.IntVar(&o.runs, "runs", 3, "how often to run each")
 	flag.BoolVar(&o.mkosi, "mkosi", false, "install mkosi into a directory of its own, if it is not on PATH")
+	flag.BoolVar(&o.kernel, "kernel", false, "compare a kernel made for the image with the distribution's, and nothing else")
 	flag.BoolVar(&o.goBench, "go", true, "run the benchmarks of the packages, too")
 	flag.Parse()
 	// SIGINT ends the children too: their contexts, and their process group.
@@ -60,6 +62,12 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintln(w, machine())
+	if o.kernel {
+		if err := os.MkdirAll(o.cache, 0o777); err != nil {
+			return err
+		}
+		return benchKernels(ctx, o, w)
+	}
 	ours, err := newOurs(ctx, o)
 	if err != nil {
 		return err
