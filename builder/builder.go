@@ -193,6 +193,9 @@ func start(o Options) (*build, error) {
 		if b.settings, err = b.kernelSettings(); err != nil {
 			return nil, err
 		}
+		if err := b.checkSource(); err != nil {
+			return nil, err
+		}
 	}
 	if b.outDir == "" {
 		b.outDir = r.Resolve(r.Output.Directory)

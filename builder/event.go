@@ -6,7 +6,7 @@ type EventType string
 // The event types.
 const (
 	StageStart EventType = "start"    // a stage begins
-	Progress   EventType = "progress" // Done of Total units of the stage; Total is 0 where nobody knows; Text may name the last one
+	Progress   EventType = "progress" // Done of Total units of the stage; with Text, which names the last one, Total is an estimate
 	StageEnd   EventType = "end"      // the stage is over after Seconds; Text may say what came of it
 	Warning    EventType = "warning"  // something a person should look at
 	Note       EventType = "note"     // something worth knowing, such as why a step ran again

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/image"
 	"github.com/bocaditos/bocaditos/internal/cachefile"
@@ -72,6 +74,9 @@ func (b *build) kernelSettings() ([]kconfig.Setting, error) {
 	}
 	var all [][]kconfig.Setting
 	for _, name := range names {
+		if other := configs.ArchitectureOf(string(name)); other != "" && other != arch {
+			return nil, fail(Recipe, fmt.Errorf("kernel.build.fragments: %q is for another architecture, the image is for %s", name, b.recipe.Architecture), "leave it out: with \"base\" comes the right one")
+		}
 		text, known := configs.Text(string(name))
 		file := string(name)
 		if !name.Shipped() {
@@ -145,6 +150,16 @@ func (b *build) planKernel(lock *pkgs.Lock) (*madeKernel, error) {
 // planned is what is known of the kernel before it is compiled.
 func (k *madeKernel) planned() kernel.Kernel { return kernel.Kernel{Arch: k.arch, Config: k.config} }
 
+// on is how many options are.
+func (k *madeKernel) on() (n int) {
+	for _, value := range k.config {
+		if value == "y" {
+			n++
+		}
+	}
+	return n
+}
+
 // finished says whether the cache has the kernel.
 func (k *madeKernel) finished() bool {
 	_, err := os.Stat(k.dir)
@@ -170,7 +185,11 @@ func only(lock *pkgs.Lock, sets ...string) *pkgs.Lock {
 // lockKernel keeps other builds from making the same kernel, and makes the
 // directories to work in.
 func (b *build) lockKernel(ctx context.Context, k *madeKernel) (unlock func(), err error) {
-	lock, err := cachefile.Lock(ctx, k.dir+".lock")
+	lock, err := cachefile.TryLock(k.dir + ".lock")
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		b.Report(Event{Type: Note, Text: "another build is making this kernel; waiting for it"})
+		lock, err = cachefile.Lock(ctx, k.dir+".lock")
+	}
 	if err != nil {
 		return nil, fail(Host, err, "")
 	}
@@ -225,7 +244,7 @@ func (b *build) configureKernel(ctx context.Context, k *madeKernel) error {
 		if cached {
 			k.text, err = os.ReadFile(filepath.Join(k.dir, configFile))
 		} else {
-			k.text, err = b.runConfigure(ctx, k)
+			k.text, cached, err = b.runConfigure(ctx, k)
 		}
 		if err != nil {
 			return "", false, fail(Host, err, "")
@@ -233,17 +252,24 @@ func (b *build) configureKernel(ctx context.Context, k *madeKernel) error {
 		if k.config, err = kconfig.Read(bytes.NewReader(k.text)); err != nil {
 			return "", false, fail(Content, fmt.Errorf("read the kernel's configuration: %w", err), "")
 		}
-		on := 0
-		for _, value := range k.config {
-			if value == "y" {
-				on++
-			}
-		}
-		return fmt.Sprintf("%d options asked for, %d on", len(k.settings), on), cached, nil
+		return fmt.Sprintf("%d options asked for, %d on", len(k.settings), k.on()), cached, nil
 	})
 }
 
-func (b *build) runConfigure(ctx context.Context, k *madeKernel) ([]byte, error) {
+// runConfigure has make configure the kernel and checks what came of it. What
+// passed is kept beside the objects, for when the build goes on.
+func (b *build) runConfigure(ctx context.Context, k *madeKernel) (text []byte, cached bool, err error) {
+	passed := filepath.Join(k.work, configFile)
+	if text, err := os.ReadFile(passed); err == nil {
+		return text, true, nil
+	}
+	if text, err = b.configureAnew(ctx, k); err != nil {
+		return nil, false, err
+	}
+	return text, false, cachefile.Write(passed, text, 0o666)
+}
+
+func (b *build) configureAnew(ctx context.Context, k *madeKernel) ([]byte, error) {
 	unlock, err := b.lockKernel(ctx, k)
 	if err != nil {
 		return nil, err
@@ -327,6 +353,10 @@ func (b *build) makeKernel(ctx context.Context, k *madeKernel) (kernel.Kernel, e
 	return made, err
 }
 
+// filesPerOption is how many files make makes for each option that is on: from
+// the smallest kernel to one with all fragments it was 2.4 to 2.6.
+const filesPerOption = 2.5
+
 func (b *build) compile(ctx context.Context, k *madeKernel) error {
 	unlock, err := b.lockKernel(ctx, k)
 	if err != nil {
@@ -341,15 +371,27 @@ func (b *build) compile(ctx context.Context, k *madeKernel) error {
 		return err
 	}
 	logName := filepath.Join(k.work, logFile)
-	log, err := os.OpenFile(logName, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o666)
+	log, err := os.OpenFile(logName, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o666)
 	if err != nil {
 		return fail(Host, err, "")
 	}
 	defer log.Close()
-	job.Output = io.MultiWriter(log, &kbuild.Progress{Step: func(files int, file string) {
-		b.Report(Event{Type: Progress, Stage: "kernel", Done: int64(files), Unit: "files", Text: file})
-	}})
-	b.Report(Event{Type: Note, Text: "compiling the kernel, for minutes to hours; what make says is in " + logName})
+	// An estimate: make finds out what there is to do while it does it.
+	about := int(float64(k.on()) * filesPerOption)
+	progress := &kbuild.Progress{}
+	before, err := io.Copy(progress, log)
+	if err != nil {
+		return fail(Host, err, "")
+	}
+	progress.Step = func(files int, file string) {
+		b.Report(Event{Type: Progress, Stage: "kernel", Done: int64(files), Total: int64(max(files, about)), Unit: "files", Text: file})
+	}
+	job.Output = io.MultiWriter(log, progress)
+	text := "compiling the kernel, about %d files, for minutes to hours"
+	if before > 0 {
+		text = "going on with the kernel, about %d files in all"
+	}
+	b.Report(Event{Type: Note, Text: fmt.Sprintf(text, about) + "; what make says is in " + logName})
 	image, err := job.Compile(ctx)
 	if ctx.Err() != nil {
 		b.Report(Event{Type: Note, Text: "what was compiled stays in the cache; the next build goes on from there"})

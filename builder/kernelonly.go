@@ -117,17 +117,20 @@ func CheckKernel(ctx context.Context, o Options, config string) ([]needs.Finding
 	if err != nil {
 		return nil, err
 	}
-	k := kernel.Kernel{Arch: goArch[b.recipe.Architecture].name, Config: given}
+	k := kernel.Kernel{Arch: goArch[b.recipe.Architecture].name}
 	switch {
 	case made != nil:
 		k = made.planned()
-	case given == nil:
-		if k, err = kernel.Find(root.boot); err == nil && k.Config == nil {
-			err = errors.New("the kernel's package has no configuration")
+	case !b.recipe.Kernel.Build.Wanted(): // its modules are in the image, whatever configuration is asked about
+		if k, err = kernel.Find(root.boot); err != nil {
+			return nil, fail(Content, err, "choose another kernel.package")
 		}
-		if err != nil {
-			return nil, fail(Content, err, "choose another kernel.package, or name its configuration with --config")
-		}
+	}
+	if given != nil {
+		k.Config = given
+	}
+	if k.Config == nil {
+		return nil, fail(Content, errors.New("the kernel's package has no configuration"), "name one with --config")
 	}
 	return b.kernelLacks(root.tree, k), nil
 }

@@ -34,6 +34,23 @@ type kernelSource struct {
 	sha256  string       // of tarball
 }
 
+// checkSource finds out, before the network is asked for anything, whether what
+// the recipe names as the source is there.
+func (b *build) checkSource() error {
+	wanted := b.recipe.Kernel.Build
+	switch {
+	case wanted.Directory != "":
+		if err := kbuild.CheckSource(b.recipe.Resolve(wanted.Directory)); err != nil {
+			return fail(Recipe, fmt.Errorf("kernel.build.directory: %w", err), "it is the directory with the kernel's Makefile and Kconfig")
+		}
+	case wanted.Tarball != "" && !wanted.Tarball.Remote():
+		if _, err := os.Stat(b.recipe.Resolve(recipe.HostPath(wanted.Tarball))); err != nil {
+			return fail(Recipe, fmt.Errorf("kernel.build.tarball: %w", err), "")
+		}
+	}
+	return nil
+}
+
 // kernelSource says which source the recipe and its lock ask for.
 func (b *build) kernelSource(lock *pkgs.Lock) (kernelSource, error) {
 	wanted := b.recipe.Kernel.Build
@@ -44,9 +61,6 @@ func (b *build) kernelSource(lock *pkgs.Lock) (kernelSource, error) {
 		if err != nil {
 			return s, fail(Recipe, err, "")
 		}
-		if err := kbuild.CheckSource(dir); err != nil {
-			return s, fail(Recipe, fmt.Errorf("kernel.build.directory: %w", err), "it is the directory with the kernel's Makefile and Kconfig")
-		}
 		stamp, err := directoryStamp(dir)
 		if err != nil {
 			return s, fail(Recipe, fmt.Errorf("kernel.build.directory: %w", err), "")
@@ -56,9 +70,6 @@ func (b *build) kernelSource(lock *pkgs.Lock) (kernelSource, error) {
 		s = kernelSource{id: string(wanted.SHA256), name: path.Base(string(wanted.Tarball)), tarball: string(wanted.Tarball), sha256: string(wanted.SHA256)}
 		if !wanted.Tarball.Remote() {
 			s.tarball = b.recipe.Resolve(recipe.HostPath(wanted.Tarball))
-			if _, err := os.Stat(s.tarball); err != nil {
-				return s, fail(Recipe, fmt.Errorf("kernel.build.tarball: %w", err), "")
-			}
 		}
 	default:
 		for i, p := range lock.Packages {
@@ -113,7 +124,10 @@ func (b *build) unpackSource(ctx context.Context, s kernelSource) error {
 		if err := kbuild.Unpack(ctx, &reading{tarball, func(done int64) {
 			b.Report(Event{Type: Progress, Stage: "source", Done: done, Total: size, Unit: "bytes"})
 		}, 0}, partial); err != nil {
-			return "", false, fail(Packages, fmt.Errorf("%s: %w", s.name, err), "")
+			if s.tarball != "" {
+				err = fmt.Errorf("kernel.build.tarball: %w", err)
+			}
+			return "", false, fail(Packages, fmt.Errorf("%w (%s)", err, s.name), "")
 		}
 		return s.name, false, fail(Host, os.Rename(partial, s.dir), "")
 	})

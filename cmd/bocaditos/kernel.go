@@ -35,6 +35,7 @@ func newKernelConfig() *cobra.Command {
 		Long: `Config merges the recipe's fragments and options, lets the kernel's own make
 configure the source with them, and prints the whole configuration. An option
 that did not end up as asked for is an error that says why. Nothing is compiled.
+For a kernel from a package it prints that one's configuration.
 
 ` + recipeArg,
 		Example: "  bocaditos kernel config > config\n  bocaditos kernel config examples/appliance | grep EROFS",
@@ -86,8 +87,9 @@ func newKernelCheck() *cobra.Command {
 		Short: "Say what the image needs of its kernel and does not get",
 		Long: `Check assembles the root and compares what Bocaditos, systemd and each enabled
 unit need with the kernel's configuration: that of the recipe's kernel, made or
-taken from a package, or the file given with --config. Errors make the exit
-status 5; build makes the same check. Nothing is compiled.
+taken from a package, or the file given with --config. What is a module there
+counts only if the recipe's kernel is a package's. Errors make the exit status
+5; build makes the same check. Nothing is compiled.
 
 ` + recipeArg,
 		Example: "  bocaditos kernel check\n  bocaditos kernel check --config /boot/config-6.12.30",
@@ -145,7 +147,7 @@ func printFindings(w io.Writer, asJSON bool, findings []needs.Finding) error {
 		}
 	}
 	if errs > 0 {
-		return &builder.Failure{Class: builder.Content, Err: fmt.Errorf("%d settings of the kernel without which the image does not work", errs)}
+		return &builder.Failure{Class: builder.Content, Err: fmt.Errorf("the image does not work with this kernel: errors above: %d", errs)}
 	}
 	if !asJSON && len(findings) == 0 {
 		fmt.Fprintln(w, "the kernel has all that the image needs")

@@ -26,7 +26,9 @@ func TestKernelWithoutEROFS(t *testing.T) {
 	write(t, filepath.Join(p.dir, "config"), bocaditos(t, "kernel", "config", built(t).dir).wants(t, exitOK).stdout)
 	// Debian's has it as a module, which is of use only with Debian's modules in the image.
 	bocaditos(t, "kernel", "check", "--config", filepath.Join(p.dir, "config"), p.dir).wants(t, int(builder.Content), "EROFS_FS=y")
-	bocaditos(t, "kernel", "check", built(t).dir).wants(t, exitOK)
+	for _, args := range [][]string{nil, {"--config", filepath.Join(p.dir, "config")}} { // with them it will do
+		bocaditos(t, append([]string{"kernel", "check", built(t).dir}, args...)...).wants(t, exitOK, "the kernel has all that the image needs")
+	}
 }
 
 // The cross compiler of the lock makes kernels for the other architecture.
@@ -96,6 +98,7 @@ func TestKernelConfigErrors(t *testing.T) {
 		{"no such fragment", `fragments = ["virtoi"]`, int(builder.Recipe), []string{`no fragment "virtoi"`, "virtio", "./virtoi.config"}},
 		{"no such file", `fragments = ["./none.config"]`, int(builder.Recipe), []string{"none.config", "no such file"}},
 		{"conflict", `fragments = ["erofs", "./other.config"]`, int(builder.Recipe), []string{"EROFS_FS", "erofs:", "other.config:2", "kernel.build.options"}},
+		{"other architecture", `fragments = ["base", "arm64"]`, int(builder.Recipe), []string{`"arm64" is for another architecture, the image is for x86-64`, "leave it out"}},
 		{"bad line", `fragments = ["./bad.config"]`, int(builder.Recipe), []string{"bad.config:2", "EROFS_FS"}},
 		{"no such compiler", `compiler = "gcc-3"`, int(builder.Packages), []string{"gcc-3"}},
 	} {

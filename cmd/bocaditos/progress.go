@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -21,7 +22,25 @@ func reporter(w io.Writer, asJSON, terminal bool) builder.Reporter {
 	case terminal:
 		return (&bar{w: w}).report
 	}
-	return func(e builder.Event) { plain(w, e) }
+	return (&log{w: w}).report
+}
+
+// log is plain, with a line each minute for a stage that takes long.
+type log struct {
+	w           io.Writer
+	began, said time.Time
+}
+
+func (l *log) report(e builder.Event) {
+	now := time.Now()
+	switch {
+	case e.Type == builder.StageStart:
+		l.began, l.said = now, now
+	case e.Type == builder.Progress && now.Sub(l.said) >= time.Minute:
+		l.said = now
+		fmt.Fprintf(l.w, "%-10s %6.2f s  %s\n", e.Stage, now.Sub(l.began).Seconds(), amount(e, now.Sub(l.began)))
+	}
+	plain(l.w, e)
 }
 
 // plain prints what has happened, a line each, and nothing in between.
@@ -59,10 +78,6 @@ func (b *bar) report(e builder.Event) {
 			return
 		}
 		b.drawn = now
-		if e.Total <= 0 {
-			b.draw(fmt.Sprintf("%-10s %s", e.Stage, counted(e, now.Sub(b.began))))
-			return
-		}
 		b.draw(fmt.Sprintf("%-10s %s %s", e.Stage, gauge(e.Done, e.Total), amount(e, now.Sub(b.began))))
 	default:
 		b.clear()
@@ -82,19 +97,6 @@ func (b *bar) clear() {
 	}
 }
 
-// counted is progress towards an end that nobody knows.
-func counted(e builder.Event, elapsed time.Duration) string {
-	if e.Unit == "bytes" {
-		return builder.FormatBytes(e.Done)
-	}
-	const width = 44 // the whole line stays within that of a small terminal
-	text := e.Text
-	if len(text) > width {
-		text = "…" + text[len(text)-width+1:]
-	}
-	return fmt.Sprintf("%d %s, %s  %s", e.Done, e.Unit, elapsed.Truncate(time.Second), text)
-}
-
 func gauge(done, total int64) string {
 	const width = 24
 	n := 0
@@ -105,7 +107,10 @@ func gauge(done, total int64) string {
 }
 
 func amount(e builder.Event, elapsed time.Duration) string {
-	if e.Unit != "bytes" {
+	switch {
+	case e.Text != "": // of files, about that many
+		return fmt.Sprintf("%d of about %d %s, %s, %s", e.Done, e.Total, e.Unit, elapsed.Truncate(time.Second), filepath.Base(e.Text))
+	case e.Unit != "bytes":
 		return fmt.Sprintf("%d of %d %s", e.Done, e.Total, e.Unit)
 	}
 	rate := ""

@@ -66,6 +66,17 @@ func Purpose(name string) string {
 // "arm64".
 func Architecture(goarch string) string { return arch[goarch] }
 
+// ArchitectureOf returns the architecture that a fragment is for, or nothing for
+// one that is for all.
+func ArchitectureOf(name string) string {
+	for goarch, own := range arch {
+		if own == name {
+			return goarch
+		}
+	}
+	return ""
+}
+
 // Default returns the names of the fragments for a kernel that has everything:
 // all but those for development and for other architectures. The architecture
 // is "amd64" or "arm64"; for any other the result is nil.

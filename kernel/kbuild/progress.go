@@ -3,10 +3,12 @@ package kbuild
 import (
 	"bytes"
 	"regexp"
+	"strings"
 )
 
-// Progress is an io.Writer for a Job's Output. It tells Step each file that is
-// made: how many there were, and the file's name below the source or objects.
+// Progress is an io.Writer for a Job's Output. It tells Step, unless that is nil,
+// each file that is made: how many there were, and the file's name below the
+// source or objects.
 type Progress struct {
 	Step func(files int, file string)
 
@@ -27,7 +29,9 @@ func (p *Progress) Write(b []byte) (int, error) {
 		}
 		if m := made.FindSubmatch(p.line); m != nil {
 			p.files++
-			p.Step(p.files, string(m[1]))
+			if p.Step != nil {
+				p.Step(p.files, strings.TrimPrefix(string(m[1]), "/"+objectsName+"/"))
+			}
 		}
 		p.line, b = p.line[:0], rest
 	}

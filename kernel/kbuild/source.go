@@ -99,9 +99,14 @@ func decompress(r io.Reader) (io.Reader, error) {
 
 // CheckSource says whether dir is the top of a Linux source tree.
 func CheckSource(dir string) error {
+	if _, err := os.Stat(dir); err != nil {
+		return err
+	}
 	for _, name := range []string{"Makefile", "Kconfig", "scripts/kconfig", "arch"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			return fmt.Errorf("no Linux source: %w", err)
+		if _, err := os.Stat(filepath.Join(dir, name)); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("no Linux source: it has no %s", name)
+		} else if err != nil {
+			return err
 		}
 	}
 	return nil
