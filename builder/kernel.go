@@ -457,12 +457,12 @@ func (k *madeKernel) open() (kernel.Kernel, error) {
 	return kernel.Find(t)
 }
 
-// describe says what the kernel was made of; nil for one that was not.
-func (k *madeKernel) describe() *image.KernelBuild {
+// describe says what the kernel was made of.
+func (k *madeKernel) describe() image.KernelBuild {
 	if k == nil {
-		return nil
+		return image.KernelBuild{}
 	}
-	d := &image.KernelBuild{Source: k.source.name, Compiler: strings.Trim(k.config["CC_VERSION_TEXT"], `"`)}
+	d := image.KernelBuild{Source: k.source.name, Compiler: strings.Trim(k.config["CC_VERSION_TEXT"], `"`)}
 	for _, s := range k.settings {
 		d.Settings = append(d.Settings, s.Symbol+"="+s.Value)
 	}

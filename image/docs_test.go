@@ -33,7 +33,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		}
 	}
 	visit("", reflect.TypeFor[image.Manifest]())
-	for _, kind := range []image.Kind{image.Disk, image.UKI, image.Root, image.Verity, image.RootHash, image.Kernel, image.Initrd, image.Origins} {
+	for _, kind := range []image.Kind{image.Disk, image.UKI, image.Root, image.Verity, image.RootHash, image.Kernel, image.Initrd, image.Config, image.Origins} {
 		if !strings.Contains(string(text), "`"+string(kind)+"`") {
 			t.Errorf("docs/manifest.md does not explain the kind %q", kind)
 		}

@@ -70,11 +70,11 @@ type Artifact struct {
 
 // Boot is what starts the image.
 type Boot struct {
-	Form         string       `json:"form"` // "partitions"
-	Kernel       string       `json:"kernel"`
-	KernelBuild  *KernelBuild `json:"kernelBuild,omitempty"` // nil: the kernel is a package's
-	CommandLine  string       `json:"commandLine"`
-	OnCorruption string       `json:"onCorruption"` // "reboot" or "halt"
+	Form         string      `json:"form"` // "partitions"
+	Kernel       string      `json:"kernel"`
+	KernelBuild  KernelBuild `json:"kernelBuild,omitzero"` // zero: the kernel is a package's
+	CommandLine  string      `json:"commandLine"`
+	OnCorruption string      `json:"onCorruption"` // "reboot" or "halt"
 }
 
 // KernelBuild is what the kernel was made of, for this image.

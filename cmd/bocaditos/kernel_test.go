@@ -13,6 +13,9 @@ import (
 	"testing"
 
 	"github.com/bocaditos/bocaditos/builder"
+	"github.com/bocaditos/bocaditos/internal/debiantest"
+	"github.com/bocaditos/bocaditos/tree"
+	"github.com/bocaditos/bocaditos/uki"
 )
 
 // A kernel that cannot open the root is refused before it is compiled.
@@ -45,13 +48,29 @@ func TestKernelForARM64(t *testing.T) {
 		}
 	}
 	write(t, p.recipe(), text+"\n"+tiny)
-	write(t, filepath.Join(p.dir, "tiny.config"), "CONFIG_EXPERT=y\nCONFIG_IKCONFIG=y\n")
+	write(t, filepath.Join(p.dir, "tiny.config"), "CONFIG_EXPERT=y\nCONFIG_IKCONFIG=y\nCONFIG_EFI=y\n")
 	dir := kernelDir(t, bocaditos(t, "kernel", "build", p.dir).wants(t, exitOK, "Linux 6."))
 	if image := read(t, filepath.Join(dir, "vmlinuz")); len(image) < 0x40 || image[0x38:0x3c] != "ARM\x64" {
 		t.Error("what was made is no kernel for arm64")
 	}
 	if config := read(t, filepath.Join(dir, "config")); !strings.Contains(config, "aarch64-linux-gnu-gcc") {
 		t.Error("the configuration does not name the cross compiler")
+	}
+	content := func(file string) tree.Content {
+		c, err := tree.HostFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	stub := filepath.Join(debiantest.Unpacked(t, "arm64", "systemd-boot-efi"), "usr/lib/systemd/boot/efi/linuxaa64.efi.stub")
+	var unified bytes.Buffer
+	err := uki.Build(&unified, uki.Config{
+		Stub: content(stub), Kernel: content(filepath.Join(dir, "vmlinuz")), Initrd: tree.String("initrd"),
+		Cmdline: "quiet", OSRelease: "ID=test\n", Uname: strings.TrimSpace(read(t, filepath.Join(dir, "release"))),
+	})
+	if err != nil {
+		t.Errorf("its unified kernel image: %v", err)
 	}
 }
 

@@ -35,7 +35,7 @@ echo "bpf: $(systemd-run --quiet --wait --pipe -p DeviceAllow=/dev/null -p Devic
 func TestAppliance(t *testing.T) {
 	appliance := build(t, "appliance", nil)
 	made := appliance.Boot.KernelBuild
-	if made == nil || !strings.HasPrefix(made.Source, "linux-source-") || !strings.Contains(made.Compiler, "gcc") || len(made.Settings) < 100 {
+	if !strings.HasPrefix(made.Source, "linux-source-") || !strings.Contains(made.Compiler, "gcc") || len(made.Settings) < 100 {
 		t.Errorf("the manifest says of the kernel: %+v", made)
 	}
 	initrd := appliance.file(t, image.Initrd)
