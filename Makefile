@@ -11,6 +11,7 @@ DEMO_PACKAGES := qemu-system-x86 ovmf
 TEST_PACKAGES := $(DEMO_PACKAGES) qemu-system-arm qemu-efi-aarch64 \
     apt-utils debian-archive-keyring gpg gpg-agent gpgconf gpgv \
     systemd systemd-container erofs-utils cryptsetup-bin dosfstools mtools fdisk gdisk \
+    gcc libc6-dev flex bison gcc-aarch64-linux-gnu \
     attr libcap2-bin uidmap kmod cpio zstd xz-utils binutils file openssl sbsigntool \
     openssh-client postgresql-client swtpm python3 python3-pefile python3-jsonschema
 

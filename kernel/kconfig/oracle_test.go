@@ -13,12 +13,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/bocaditos/bocaditos/internal/debiantest"
 )
 
-// The tests in this file compare with the kernel's own conf. They need the
-// source of a kernel (BOCADITOS_LINUX=directory) and what it takes to
-// configure one: make, gcc, flex, bison. They are for who changes this
-// package; the source is too large for every run.
+// The tests in this file compare with the kernel's own conf, in Debian's source.
 
 // A linux is the source of a kernel, configured in a private directory.
 type linux struct {
@@ -29,17 +28,11 @@ type linux struct {
 
 func newLinux(t *testing.T, srcarch string) linux {
 	t.Helper()
-	l := linux{dir: os.Getenv("BOCADITOS_LINUX"), out: t.TempDir(), srcarch: srcarch}
-	if l.dir == "" {
-		t.Skip("BOCADITOS_LINUX names no source of a kernel")
-	}
+	l := linux{dir: debiantest.LinuxSource(t), out: t.TempDir(), srcarch: srcarch}
 	machine := map[string]string{"x86": "x86_64", "arm64": "arm64"}[srcarch]
 	l.make = []string{"-s", "-C", l.dir, "O=" + l.out, "ARCH=" + machine}
 	if native := map[string]string{"amd64": "x86", "arm64": "arm64"}[runtime.GOARCH]; native != srcarch {
 		prefix := map[string]string{"x86": "x86_64-linux-gnu-", "arm64": "aarch64-linux-gnu-"}[srcarch]
-		if _, err := exec.LookPath(prefix + "gcc"); err != nil {
-			t.Skip(err)
-		}
 		l.make = append(l.make, "CROSS_COMPILE="+prefix)
 	}
 	return l

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/bocaditos/bocaditos/internal/debiantest"
 )
 
 var term = regexp.MustCompile(`^(not )?([0-9A-Z][0-9A-Z_]*)(="[^"]*")?$|^LSM has ([a-z]+)$`)
@@ -140,13 +142,9 @@ func TestTables(t *testing.T) {
 // gone are symbols that this kernel no longer has.
 var gone = []string{"SYSFS_DEPRECATED"}
 
-// TestSymbolsExist looks for each symbol in the Kconfig files of the kernel's
-// source in $BOCADITOS_LINUX, which is Linux 6.12's.
+// TestSymbolsExist looks for each symbol in the Kconfig files of Debian's Linux.
 func TestSymbolsExist(t *testing.T) {
-	source := os.Getenv("BOCADITOS_LINUX")
-	if source == "" {
-		t.Skip("BOCADITOS_LINUX does not say where the kernel's source is")
-	}
+	source := debiantest.LinuxSource(t)
 	defined := map[string]bool{}
 	definition := regexp.MustCompile(`^\s*(?:menu)?config\s+([0-9A-Z_]+)\s*$`)
 	err := filepath.WalkDir(source, func(p string, d fs.DirEntry, err error) error {
