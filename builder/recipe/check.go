@@ -17,6 +17,9 @@ func (r *Recipe) complete(doc *stricttoml.Document) {
 			doc.Report("", `missing key "architecture"`, "no images are built for the architecture of this host; choose another")
 		}
 	}
+	if r.Packages.Source == SourceNix && !doc.Has("nix.nixpkgs") {
+		r.Nix.Nixpkgs = nixChannel
+	}
 	r.completeKernel(doc)
 	r.completeIdentity()
 	if doc.Has("state") && !doc.Has("state.size") {
@@ -32,6 +35,7 @@ func (r *Recipe) check(doc *stricttoml.Document) {
 	} else if doc.Has("debian") {
 		doc.Report("debian", fmt.Sprintf("[debian] has no meaning with packages.source = %q", r.Packages.Source), "remove the table")
 	}
+	r.checkNix(doc)
 	r.checkKernel(doc)
 	if doc.Has("state") {
 		r.checkState(doc)

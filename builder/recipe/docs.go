@@ -24,11 +24,11 @@ func docs() stricttoml.Docs {
 
 		"packages": {Text: "What is installed. Dependencies come along; recommended packages do not."},
 		"packages.source": {
-			Text:    "Where packages come from. `nix` is not supported yet.",
+			Text:    "Where packages come from: Debian's archive, or nixpkgs by Nix ([nix.md](nix.md)).",
 			Example: `"debian"`,
 		},
 		"packages.install": {
-			Text:    "Packages to install, by name. The exact versions are kept in the lock file beside the recipe. The order means nothing.",
+			Text:    "Packages to install, by name; with Nix, attributes of the package set, each with the outputs that Nix would install or the one that is named. The exact versions are kept in the lock file beside the recipe. The order means nothing.",
 			Example: `["systemd", "udev", "dbus-broker"]`,
 		},
 		"packages.strict": {
@@ -65,11 +65,55 @@ func docs() stricttoml.Docs {
 			Example: `30`,
 		},
 
+		"nix": {Text: "Which package set, when `packages.source` is `\"nix\"`. [nix.md](nix.md) explains how packages become an image."},
+		"nix.nixpkgs": {
+			Text:    "The package set: a path to nixpkgs or to an expression that gives a package set like it, relative to the recipe or absolute; `<NAME>` of the Nix search path; or a flake reference.",
+			Example: `"./nixpkgs"`,
+			Default: "`\"<nixpkgs>\"`, the user's channel",
+		},
+		"nix.overlays": {
+			Text:    "Files with overlays, applied in this order after that of Bocaditos.",
+			Example: `["./overlay.nix"]`,
+			Default: "none",
+		},
+		"nix.allow_unfree": {
+			Text:    "Whether packages with an unfree license may be installed.",
+			Example: `true`,
+		},
+		"nix.allow_broken": {
+			Text:    "Whether packages that are marked as broken may be installed.",
+			Example: `true`,
+		},
+		"nix.allow_unsupported": {
+			Text:    "Whether packages may be installed that are not meant for the architecture.",
+			Example: `true`,
+		},
+		"nix.permit_insecure": {
+			Text:    "Packages with known vulnerabilities that may be installed all the same, by name and version as nixpkgs prints them.",
+			Example: `["openssl-1.1.1w"]`,
+			Default: "none",
+		},
+		"nix.store": {
+			Text:    "The Nix store to build in and read from, as `nix --store` takes it, such as `daemon` or the directory of a chroot store.",
+			Example: `"/srv/nix-root"`,
+			Default: "that of the user's Nix",
+		},
+		"nix.caches": {
+			Text:    "Binary caches to fetch locked packages from when no local store has them: `http:`, `https:` or `file:` URLs, or directories. The lock remembers the caches that had a package, too.",
+			Example: `["https://cache.example.org"]`,
+			Default: "none",
+		},
+		"nix.trusted_keys": {
+			Text:    "Public keys, one of which must have signed what comes from a cache. With Nix installed, those of nix.conf count as well.",
+			Example: `["cache.example.org-1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="]`,
+			Default: "none",
+		},
+
 		"kernel": {Text: "The kernel, and what it is told at boot."},
 		"kernel.package": {
 			Text:    "Package with the kernel and its modules.",
 			Example: `"linux-image-amd64"`,
-			Default: "`\"linux-image-cloud-amd64\"` or `\"linux-image-cloud-arm64\"`, by architecture",
+			Default: "`\"linux-image-cloud-amd64\"` or `\"linux-image-cloud-arm64\"`, by architecture; with Nix `\"linuxPackages.kernel\"`",
 		},
 		"kernel.command_line": {
 			Text:    "Kernel parameters, one an element, in this order. They are part of the signed and measured kernel image. The parameters that open the root are not needed here.",

@@ -79,7 +79,11 @@ func (Tarball) TOMLType() (string, map[string]any) {
 func (r *Recipe) completeKernel(doc *stricttoml.Document) {
 	k := &r.Kernel
 	if !doc.Has("kernel.build") {
-		if !doc.Has("kernel.package") && r.Packages.Source == SourceDebian {
+		switch {
+		case doc.Has("kernel.package"):
+		case r.Packages.Source == SourceNix:
+			k.Package = nixKernel
+		default:
 			k.Package = debianKernel(r.Architecture)
 		}
 		return
@@ -102,7 +106,7 @@ func debianKernel(arch Arch) PackageName {
 var compilers = regexp.MustCompile(`^gcc(-[0-9]+)?$`)
 
 func (r *Recipe) checkKernel(doc *stricttoml.Document) {
-	if !doc.Has("kernel.build") {
+	if !doc.Has("kernel.build") || r.Packages.Source == SourceNix {
 		return
 	}
 	b := r.Kernel.Build

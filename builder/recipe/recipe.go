@@ -24,6 +24,7 @@ type Recipe struct {
 	Architecture Arch      `toml:"architecture"`
 	Packages     Packages  `toml:"packages"`
 	Debian       Debian    `toml:"debian"`
+	Nix          Nix       `toml:"nix"`
 	Kernel       Kernel    `toml:"kernel"`
 	System       System    `toml:"system"`
 	Users        []User    `toml:"users"`
@@ -171,11 +172,12 @@ func Parse(file string, data []byte) (*Recipe, error) {
 
 // sort brings lists whose order means nothing into one order, so that nothing
 // downstream depends on how a recipe was written. Only the kernel's command
-// line and networks have an order.
+// line, networks, overlays and caches have an order.
 func (r *Recipe) sort() {
 	slices.Sort(r.Packages.Install)
 	slices.Sort(r.Packages.ScriptsReplaced)
 	slices.Sort(r.Debian.Components)
+	slices.Sort(r.Nix.TrustedKeys)
 	slices.Sort(r.Kernel.Build.Options)
 	slices.Sort(r.Kernel.Build.Tools)
 	slices.Sort(r.Units.Enable)

@@ -69,6 +69,9 @@ func checkExample(t *testing.T, k stricttoml.Key) {
 		}
 		all[list] = "[{ " + strings.Join(items, ", ") + " }]"
 	} else {
+		if strings.HasPrefix(k.Name, "nix.") {
+			all["packages.source"] = `"nix"`
+		}
 		switch k.Name {
 		case "kernel.build.tarball":
 			all["kernel.build.sha256"] = `"` + strings.Repeat("0", 64) + `"`
