@@ -136,6 +136,7 @@ func TestSameEverywhere(t *testing.T) {
 		env       []string
 	}{
 		{"normal user", home, user, nil},
+		{"no new privileges", t.TempDir(), []string{"setpriv", "--no-new-privs"}, nil},
 		{"other environment", t.TempDir(), []string{"sh", "-c", `umask 077; exec "$@"`, "sh"},
 			[]string{"TZ=Asia/Kathmandu", "LC_ALL=tr_TR.UTF-8", "LANG=tr_TR.UTF-8", "LD_LIBRARY_PATH=/tmp"}},
 		{"read-only root", overlay, []string{"unshare", "-m", "sh", "-c",

@@ -38,16 +38,33 @@ func Init() {
 	os.Exit(0)
 }
 
-// waitForIDs is the child's first stage. Its IDs are not mapped yet, so the
-// execve that started it took its capabilities away; the one at its end, as
-// user 0, gives them back.
+// waitForIDs is the child's first stage. Its IDs are not mapped yet, so it has
+// no capabilities but ambient ones; the execve at its end, as user 0, gives it
+// all.
 func waitForIDs(job string) error {
 	var b [1]byte
 	if n, _ := syscall.Read(controlFD, b[:]); n != 1 {
 		return errors.New("the parent is gone")
 	}
+	// The capabilities of a thread are its own: this one must be who calls.
+	runtime.LockOSThread()
+	if err := keepForOneExec(); err != nil {
+		return fmt.Errorf("start as root of the namespace: %w", err)
+	}
 	err := syscall.Exec("/proc/self/exe", []string{argv0, "work", job}, os.Environ())
 	return fmt.Errorf("start as root of the namespace: %w", withHint(err))
+}
+
+// keepForOneExec leaves the thread its capabilities, and makes none of them go
+// on to programs by themselves: what is not inheritable is not ambient, either.
+func keepForOneExec() error {
+	h := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var sets [2]unix.CapUserData // 32 capabilities each
+	if err := unix.Capget(&h, &sets[0]); err != nil {
+		return err
+	}
+	sets[0].Inheritable, sets[1].Inheritable = 0, 0
+	return unix.Capset(&h, &sets[0])
 }
 
 // asRoot is the child's second stage: PID 1 and root of the namespaces, in
@@ -76,7 +93,7 @@ func asRoot(job string) error {
 		return fmt.Errorf("make mounts private: %w", withHint(err))
 	}
 	syscall.Umask(0)
-	s := stack{epoch: req.Epoch, inMemory: req.InMemory, mounts: req.Mounts}
+	s := stack{epoch: req.Epoch, inMemory: req.InMemory, mounts: req.Mounts, inPlace: req.InPlace}
 	if req.Listening {
 		syscall.CloseOnExec(outputFD)
 		s.output = os.NewFile(outputFD, "output")
@@ -116,6 +133,13 @@ type view struct {
 	Mounts []Mount
 }
 
+// handover is what the last stage gets and a command line must not have, or
+// cannot hold.
+type handover struct {
+	Credentials map[string]string
+	InPlace     []InPlace
+}
+
 // enter is the last stage, in a mount namespace of its own: it makes the view
 // the root and becomes the program.
 func enter(job string, argv []string) error {
@@ -126,10 +150,17 @@ func enter(job string, argv []string) error {
 	if err := json.Unmarshal([]byte(job), &v); err != nil {
 		return fmt.Errorf("read the request: %w", err)
 	}
-	if err := mountRoot("root", v); err != nil {
+	in := os.NewFile(handoverFD, "handover")
+	var h handover
+	err := json.NewDecoder(in).Decode(&h)
+	in.Close()
+	if err != nil {
+		return fmt.Errorf("read the request: %w", err)
+	}
+	if err := mountRoot("root", v, h.InPlace); err != nil {
 		return err
 	}
-	if err := putCredentials("root" + credentialsDir); err != nil {
+	if err := putCredentials("root"+credentialsDir, h.Credentials); err != nil {
 		return fmt.Errorf("hand over credentials: %w", err)
 	}
 	if err := pivot("root"); err != nil {
@@ -159,12 +190,9 @@ func enter(job string, argv []string) error {
 // credentialsDir is where systemd has those of a service: /run is a tmpfs.
 const credentialsDir = "/run/credentials"
 
-func putCredentials(dir string) error {
-	var credentials map[string]string
-	in := os.NewFile(credentialsFD, "credentials")
-	defer in.Close()
-	if err := json.NewDecoder(in).Decode(&credentials); err != nil || len(credentials) == 0 {
-		return err
+func putCredentials(dir string, credentials map[string]string) error {
+	if len(credentials) == 0 {
+		return nil
 	}
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err

@@ -16,7 +16,7 @@ var mountPoints = [...]string{"proc", "sys", "dev", "run", "tmp"}
 const noPowers = unix.MS_NOSUID | unix.MS_NODEV
 
 // mountRoot mounts the overlay and what a program expects at dir.
-func mountRoot(dir string, v view) error {
+func mountRoot(dir string, v view, inPlace []InPlace) error {
 	if err := mountOverlay(dir, v.Layers); err != nil {
 		return err
 	}
@@ -52,6 +52,11 @@ func mountRoot(dir string, v view) error {
 	for _, m := range v.Mounts {
 		if err := bind(m, filepath.Join(dir, m.Name)); err != nil {
 			return fmt.Errorf("mount %s at /%s: %w", m.Source, m.Name, err)
+		}
+	}
+	for _, p := range inPlace {
+		if err := bind(Mount{Source: p.Source, ReadOnly: true}, filepath.Join(dir, p.Path)); err != nil {
+			return fmt.Errorf("show %s as %s: %w", p.Source, p.Path, err)
 		}
 	}
 	return devices(dir + "/dev")

@@ -52,3 +52,33 @@ func TestMountThatDoesNotExist(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestInPlace(t *testing.T) {
+	host := t.TempDir()
+	if err := os.WriteFile(filepath.Join(host, "file"), []byte("host\n"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	lonely := filepath.Join(t.TempDir(), "lonely")
+	if err := os.WriteFile(lonely, []byte("alone\n"), 0o444); err != nil {
+		t.Fatal(err)
+	}
+	tr := testTree(t)
+	for p, content := range map[string]string{"/store/a/file": "host\n", "/store/b": "alone\n", "/store/c/file": "unpacked\n"} {
+		if err := tr.Put(p, file(0o444, content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	inPlace := []sandbox.InPlace{{Path: "/store/a", Source: host}, {Path: "/store/b", Source: lonely}}
+	script := `cat /store/*/file /store/b; echo x >/store/a/more; echo x >/store/new`
+	r, err := sandbox.Run(t.Context(), tr, []sandbox.Command{{Name: "one", Args: []string{"sh", "-c", script}}},
+		sandbox.Options{Dir: t.TempDir(), InPlace: inPlace})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := string(r[0].Output); !strings.HasPrefix(got, "host\nunpacked\nalone\n") || !strings.Contains(got, "Read-only file system") {
+		t.Errorf("output %q", got)
+	}
+	if changes := apply(t, tr, r[0]); len(changes) != 1 || changes[0].Path != "/store/new" {
+		t.Errorf("changes %v", changes)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -28,8 +29,8 @@ const (
 	outputFD             // the commands' output as it comes, unless nobody listens
 )
 
-// File descriptors of the last stage beside statusFD.
-const credentialsFD = controlFD // the command's credentials
+// handoverFD is where the last stage reads its handover.
+const handoverFD = controlFD
 
 // child is the parent's view of the process in the namespaces.
 type child struct {
@@ -84,6 +85,10 @@ func start(ctx context.Context, dir, job string, output io.Writer) (*child, erro
 		Cloneflags: syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID |
 			syscall.CLONE_NEWNET | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 		Setpgid: true, // Ctrl-C is for the caller, who ends ctx
+		// Where the caller may gain no privileges (PR_SET_NO_NEW_PRIVS, as in a
+		// build of Nix), an execve as user 0 gives back no capabilities that the one
+		// before took away; these it does not take away.
+		AmbientCaps: capabilities(),
 	}
 	c.stdin, err = c.cmd.StdinPipe()
 	if err == nil {
@@ -104,6 +109,16 @@ func start(ctx context.Context, dir, job string, output io.Writer) (*child, erro
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 	return c, nil
+}
+
+// capabilities lists all that the kernel knows (capabilities(7)).
+func capabilities() []uintptr {
+	var all []uintptr
+	last, err := strconv.Atoi(sysctl("kernel/cap_last_cap"))
+	for c := 0; err == nil && c <= last; c++ {
+		all = append(all, uintptr(c))
+	}
+	return all
 }
 
 // converse sends the request and the tree, collects a result for each command

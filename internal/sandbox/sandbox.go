@@ -42,6 +42,9 @@ type Options struct {
 	// Mounts are directories of the host that show in the root. What commands
 	// write there stays, and is in no change archive.
 	Mounts []Mount
+	// InPlace is what of the tree the host has already, as a store of packages
+	// does. It is shown, read-only, instead of unpacked.
+	InPlace []InPlace
 	// Output, if not nil, gets the commands' output as it comes.
 	Output io.Writer
 }
@@ -52,6 +55,13 @@ type Mount struct {
 	Source   string // absolute
 	Name     string // of the directory in the root: "src" for /src
 	ReadOnly bool
+}
+
+// InPlace says that a node of the tree, with all below it, is on the host.
+// The two must be equal.
+type InPlace struct {
+	Path   string // in the tree, of a directory or a file; no link is followed
+	Source string // on the host, absolute
 }
 
 // A Result is what one command did.
@@ -95,7 +105,12 @@ func Run(ctx context.Context, t *tree.Tree, cmds []Command, o Options) (_ []Resu
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
 
-	req := request{Epoch: o.Epoch, InMemory: fitsMemory(t), Mounts: o.Mounts, Listening: o.Output != nil}
+	if len(o.InPlace) > 0 {
+		if t, err = hollow(t, o.InPlace); err != nil {
+			return nil, err
+		}
+	}
+	req := request{Epoch: o.Epoch, InMemory: fitsMemory(t), Mounts: o.Mounts, InPlace: o.InPlace, Listening: o.Output != nil}
 	for i, c := range cmds {
 		req.Commands = append(req.Commands, Command{Name: c.Name, Args: c.Args, Env: environment(o.Epoch, c.Env), Credentials: c.Credentials})
 		if len(c.Args) == 0 {
@@ -114,6 +129,28 @@ func Run(ctx context.Context, t *tree.Tree, cmds []Command, o Options) (_ []Resu
 		results[i].Changes = filepath.Join(dir, changesName(i))
 	}
 	return results, err
+}
+
+// hollow copies t without what is in place: the names stay, to mount at.
+func hollow(t *tree.Tree, shown []InPlace) (*tree.Tree, error) {
+	t = t.Clone()
+	for _, s := range shown {
+		n := t.Lookup(s.Path)
+		if n == nil || n.Type != tree.Dir && n.Type != tree.File {
+			return nil, fmt.Errorf("sandbox: %s is no directory or file of the root", s.Path)
+		}
+		point := tree.NewFile(n.Mode, tree.Bytes(nil), tree.Origin{})
+		if n.Type == tree.Dir {
+			point = tree.NewDir(n.Mode, tree.Origin{})
+		}
+		if err := t.Remove(s.Path); err != nil {
+			return nil, fmt.Errorf("sandbox: %w", err)
+		}
+		if err := t.Put(s.Path, point); err != nil {
+			return nil, fmt.Errorf("sandbox: %w", err)
+		}
+	}
+	return t, nil
 }
 
 // Remove deletes dir, of which Run may have been killed while working in it:
@@ -154,6 +191,7 @@ type request struct {
 	Epoch    int64
 	InMemory bool // unpack the tree into a tmpfs
 	Mounts   []Mount
+	InPlace  []InPlace
 
 	Listening bool // outputFD is there
 	Commands  []Command

@@ -21,6 +21,7 @@ type stack struct {
 	epoch    int64
 	inMemory bool
 	mounts   []Mount
+	inPlace  []InPlace
 	output   io.Writer // nil: nobody listens
 	layers   []string  // top first
 }
@@ -95,11 +96,11 @@ func (s *stack) exec(c Command, layers string) (r Result, err error) {
 		return r, err
 	}
 	defer outR.Close()
-	credentialsR, credentialsW, err := os.Pipe()
+	handoverR, handoverW, err := os.Pipe()
 	if err != nil {
 		return r, err
 	}
-	defer credentialsR.Close()
+	defer handoverR.Close()
 	job, err := json.Marshal(view{layers, s.mounts})
 	if err != nil {
 		return r, err
@@ -108,14 +109,14 @@ func (s *stack) exec(c Command, layers string) (r Result, err error) {
 	cmd.Args = append([]string{argv0, "exec", string(job)}, c.Args...)
 	cmd.Env = c.Env
 	cmd.Stdout, cmd.Stderr = outW, outW
-	cmd.ExtraFiles = []*os.File{credentialsR, statusW} // they become credentialsFD and statusFD
+	cmd.ExtraFiles = []*os.File{handoverR, statusW} // they become handoverFD and statusFD
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS, Setsid: true}
 	err = cmd.Start()
 	statusW.Close()
 	outW.Close()
 	go func() {
-		defer credentialsW.Close()
-		json.NewEncoder(credentialsW).Encode(c.Credentials)
+		defer handoverW.Close()
+		json.NewEncoder(handoverW).Encode(handover{c.Credentials, s.inPlace})
 	}()
 	if err != nil {
 		return r, fmt.Errorf("start: %w", err)
