@@ -14,8 +14,12 @@ import (
 type Package struct {
 	Name    string
 	Version string
-	Arch    string // as the source spells it: "amd64", "all"
+	Arch    string // as the source spells it: "amd64", "all", "x86_64-linux"
 	Prefix  string // where it installs: "/usr" for all of Debian, a store path with Nix
+
+	// InPlace is where on the host all that is below Prefix lies as it is in
+	// Tree; empty where it is packed.
+	InPlace string
 
 	// Depends names what the package directly depends on, in the order it
 	// says so: with every alternative and virtual name, so a name need not
@@ -40,7 +44,7 @@ type Script struct {
 // the kernel is taken from.
 type Set struct {
 	Name    string   `toml:"name"`
-	Install []string `toml:"install,multiline"` // package names, or "name=version"
+	Install []string `toml:"install,multiline"` // package names, or "name=version"; attribute paths with Nix
 
 	// Closure adds all dependencies. Without it the set is just the packages
 	// named; one that has no files of its own and only points to others

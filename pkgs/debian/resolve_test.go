@@ -83,7 +83,7 @@ func checkApp(t *testing.T, s *Archive, l *pkgs.Lock) {
 	}
 	p.Tree = nil
 	got := fmt.Sprintf("%+v\n%s", *p, text)
-	want := `{Name:app Version:1.1 Arch:amd64 Prefix:/usr Depends:[base other-base libthing virtual-thing] Provides:[] Replaces:[oldapp] Scripts:[{Name:postinst Text:#!/bin/sh
+	want := `{Name:app Version:1.1 Arch:amd64 Prefix:/usr InPlace: Depends:[base other-base libthing virtual-thing] Provides:[] Replaces:[oldapp] Scripts:[{Name:postinst Text:#!/bin/sh
 exit 1
 } {Name:triggers Text:activate-noawait ldconfig
 }] Tree:<nil>}
