@@ -10,7 +10,7 @@ import (
 
 // A file is a unit, a drop-in or a D-Bus service file, parsed.
 type file struct {
-	path     string // links resolved
+	names    []string // links resolved; the first is the one to report
 	node     *tree.Node
 	data     []byte
 	unit     string // the unit it belongs to: "x.service", or ".service" for all of a type
@@ -21,7 +21,7 @@ type file struct {
 
 func (f *file) line(p program) Line {
 	return Line{
-		File: f.path, LineNo: p.line, Section: p.section, Key: p.key,
+		File: f.names[0], Aliases: f.names[1:], LineNo: p.line, Section: p.section, Key: p.key,
 		Program: p.name, Optional: p.optional, Package: f.node.Origin().Package,
 	}
 }
@@ -41,16 +41,25 @@ func (s settings) add(more settings) settings {
 	return s
 }
 
-// A collector gathers files; one that several links lead to counts once.
+// A collector gathers files; one that several links lead to counts once, and
+// so do hard links that are the same unit.
 type collector struct {
 	t     *tree.Tree
 	seen  map[string]bool
+	known map[identity]*file
 	files []*file
 }
 
+// An identity is what two names of one file must share to be read alike.
+type identity struct {
+	node *tree.Node
+	unit string
+	bus  bool
+}
+
 func findFiles(t *tree.Tree, o Options) ([]*file, error) {
-	f := &collector{t: t, seen: map[string]bool{}}
-	for _, prefix := range expand(t, o.Prefixes) {
+	f := &collector{t: t, seen: map[string]bool{}, known: map[identity]*file{}}
+	for _, prefix := range expand(t, o.UnitPrefixes) {
 		for _, dir := range o.UnitDirs {
 			if err := f.unitDir(path.Join(prefix, dir)); err != nil {
 				return nil, err
@@ -122,16 +131,22 @@ func (f *collector) add(p, unit string, bus bool) error {
 		return nil
 	}
 	f.seen[p] = true
+	id := identity{n, unit, bus}
+	if same := f.known[id]; same != nil {
+		same.names = append(same.names, p)
+		return nil
+	}
 	data, err := tree.ReadAll(n.Content)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", p, err)
 	}
-	one := &file{path: p, node: n, data: data, unit: unit, bus: bus}
+	one := &file{names: []string{p}, node: n, data: data, unit: unit, bus: bus}
 	if bus {
 		one.programs, one.settings = parseBusService(data)
 	} else {
 		one.programs, one.settings = parseUnit(data, unitType(unit))
 	}
+	f.known[id] = one
 	f.files = append(f.files, one)
 	return nil
 }

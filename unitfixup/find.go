@@ -16,13 +16,22 @@ type finder struct {
 	byName  map[string]map[string][]string // package, base name → paths that may be programs
 	nodes   map[*tree.Node]int             // how many names a file has
 	pathDir []string                       // o.Path, links resolved
+
+	absent, pathName string // words for reasons
 }
 
 func newFinder(t *tree.Tree, o Options) *finder {
-	f := &finder{t: t, o: o}
+	f := &finder{t: t, o: o, absent: "not in the image", pathName: "image PATH"}
+	if o.Elsewhere != nil { // the tree is not an image
+		f.absent, f.pathName = "not there", "PATH"
+	}
 	for _, dir := range o.Path {
-		if real, n, err := t.Resolve(dir); err == nil && n.Type == tree.Dir {
+		real, n, err := t.Resolve(dir)
+		switch {
+		case err == nil && n.Type == tree.Dir:
 			f.pathDir = append(f.pathDir, real)
+		case err != nil && o.Elsewhere != nil:
+			f.pathDir = append(f.pathDir, dir)
 		}
 	}
 	return f
@@ -40,7 +49,7 @@ const (
 // program looks up a program named by a file of package pkg. Own package and
 // dependencies come before PATH because they hold what the author meant.
 func (f *finder) program(name, pkg string, searchPath []string) (v Verdict, found, why string) {
-	problem := "not in the image"
+	problem := f.absent
 	if path.IsAbs(name) {
 		if problem = f.problem(name); problem == "" {
 			return Kept, "", ""
@@ -58,13 +67,18 @@ func (f *finder) program(name, pkg string, searchPath []string) (v Verdict, foun
 		} else if ambiguous {
 			problem += "; several of this name in package " + pkg
 		}
+		for _, output := range f.o.Outputs[pkg] {
+			if found, _ := f.own(name, output); found != "" {
+				return Rewritten, found, output + ", another output of " + pkg
+			}
+		}
 		if found, why = f.dependency(name, pkg); found != "" {
 			return Rewritten, found, why
 		}
 	}
 	if f.isCommand(name) {
 		if found = f.inDirs(path.Base(name), f.pathDir); found != "" {
-			return Rewritten, found, "image PATH"
+			return Rewritten, found, f.pathName
 		}
 	}
 	return Missing, "", problem
@@ -82,19 +96,43 @@ func (f *finder) problem(p string) string {
 		}
 		return ""
 	}
-	if _, n, err := f.t.ResolveParent(p); err == nil && n != nil {
-		return "a link to " + n.Target + ", which is not in the image"
+	if f.o.Elsewhere != nil && f.o.Elsewhere(p) {
+		return ""
 	}
-	return "not in the image"
+	if _, n, err := f.t.ResolveParent(p); err == nil && n != nil {
+		return "a link to " + n.Target + ", which is " + f.absent
+	}
+	return f.absent
 }
 
 // canonical spells the path of an executable without links in its directory.
-// The last name stays: many programs look at the name they are called by.
+// The last name stays: many programs look at the name they are called by. Where
+// it is a link into another prefix that keeps the name (a directory of links to
+// the programs of all packages has these), it is the path there.
 func (f *finder) canonical(p string) string {
-	if p, _, err := f.t.ResolveParent(p); err == nil && safe(p) && f.problem(p) == "" {
-		return p
+	if !safe(p) || f.problem(p) != "" {
+		return ""
 	}
-	return ""
+	at, n, err := f.t.ResolveParent(p)
+	if err != nil {
+		return path.Clean(p)
+	}
+	p = at
+	for n != nil && n.Type == tree.Symlink && path.Base(n.Target) == path.Base(p) {
+		target := n.Target
+		if !path.IsAbs(target) {
+			target = path.Join(path.Dir(p), target)
+		}
+		if is, _ := f.place(target); is != command || f.prefix(target) == f.prefix(p) {
+			break
+		}
+		there, next, err := f.t.ResolveParent(target)
+		if err != nil {
+			break
+		}
+		p, n = there, next
+	}
+	return p
 }
 
 func (f *finder) inDirs(name string, dirs []string) string {
@@ -125,7 +163,7 @@ func (f *finder) own(name, pkg string) (found string, ambiguous bool) {
 		var there []string
 		for _, p := range candidates {
 			if is, _ := f.place(p); is == where {
-				if p = f.canonical(p); p != "" {
+				if p = f.canonical(p); p != "" && !slices.Contains(there, p) {
 					there = append(there, p)
 				}
 			}
@@ -232,6 +270,12 @@ func (f *finder) place(p string) (place, string) {
 		return private, rel
 	}
 	return elsewhere, rel
+}
+
+// prefix returns the longest prefix of p.
+func (f *finder) prefix(p string) string {
+	_, rel := f.place(p)
+	return strings.TrimSuffix(path.Clean(p), rel)
 }
 
 // madeAtRunTime names the directory of p that is empty or a file system of its

@@ -19,15 +19,31 @@ type Options struct {
 	// Depends lists the direct dependencies of a package, both named as
 	// in tree.Origin.Package.
 	Depends map[string][]string
+	// Outputs lists the other parts of a package that was split, named in
+	// the same way: what they have counts as the package's own. See
+	// StoreOutputs.
+	Outputs map[string][]string
 	// Prefixes are where packages install: absolute paths, with the
-	// wildcards of path.Match. The default is /, /usr, /usr/local and
-	// /nix/store/*.
+	// wildcards of path.Match. The default is DefaultPrefixes. A file that
+	// is below several of them (hard links) is reported below the first.
 	Prefixes []string
+	// UnitPrefixes are those of Prefixes below which files are changed; nil is
+	// all. Others may hold second names of the same files.
+	UnitPrefixes []string
 	// UnitDirs and ServiceDirs hold units and D-Bus service files,
 	// relative to every prefix. The defaults are DefaultUnitDirs and
 	// DefaultServiceDirs.
 	UnitDirs    []string
 	ServiceDirs []string
+	// Elsewhere is for a tree that is a part of a system only: it says
+	// whether a path is that of a program though the tree does not have
+	// it, or not what it links to. Nil: the tree is all there is.
+	Elsewhere func(path string) bool
+}
+
+// DefaultPrefixes are where packages of distributions and of Nix install.
+func DefaultPrefixes() []string {
+	return []string{"/", "/usr", "/usr/local", "/nix/store/*"}
 }
 
 // DefaultUnitDirs are the directories below a prefix that systemd reads units
@@ -55,7 +71,10 @@ func (o Options) withDefaults() Options {
 		o.Path = []string{"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin"}
 	}
 	if o.Prefixes == nil {
-		o.Prefixes = []string{"/", "/usr", "/usr/local", "/nix/store/*"}
+		o.Prefixes = DefaultPrefixes()
+	}
+	if o.UnitPrefixes == nil {
+		o.UnitPrefixes = o.Prefixes
 	}
 	if o.UnitDirs == nil {
 		o.UnitDirs = DefaultUnitDirs()
@@ -68,10 +87,13 @@ func (o Options) withDefaults() Options {
 
 // Fix looks up the program of every Exec line and writes its absolute path
 // where the line would not find it as it is. A file that needs no change keeps
-// its node; a changed file that has other names (hard links) becomes a node of
-// its own, so the other names keep their content. Programs that cannot be
-// found are no error but lines of the report. Fixing twice changes nothing
-// more.
+// its node. Of a changed file that has several names (hard links), all that are
+// of the same unit change; if there are others, those keep their content and the
+// unit becomes a node of its own. Programs that cannot be found are no error but
+// lines of the report. Fixing twice changes nothing more.
+//
+// What packages tell of the lines that the pass rewrote when they were built
+// (BuildReport) is part of the report.
 func Fix(t *tree.Tree, o Options) (*Report, error) {
 	o = o.withDefaults()
 	files, err := findFiles(t, o)
@@ -83,6 +105,10 @@ func Fix(t *tree.Tree, o Options) (*Report, error) {
 		if !f.bus {
 			units[f.unit] = units[f.unit].add(f.settings)
 		}
+	}
+	built, err := readBuilt(t, o)
+	if err != nil {
+		return nil, err
 	}
 	report := &Report{}
 	find := newFinder(t, o)
@@ -96,8 +122,9 @@ func Fix(t *tree.Tree, o Options) (*Report, error) {
 		for _, p := range f.programs {
 			line := f.line(p)
 			decide(&line, p, s, find)
+			built.recall(&line, f.names)
 			report.Lines = append(report.Lines, line)
-			if line.Verdict == Rewritten {
+			if line.Verdict == Rewritten && !line.Built {
 				edits = append(edits, edit{p.start, p.end, p.write(line.New)})
 				rules = append(rules, tree.Origin{Pass: "unitfixup", Rule: line.change()})
 			}
@@ -106,7 +133,7 @@ func Fix(t *tree.Tree, o Options) (*Report, error) {
 			continue
 		}
 		if err := replace(t, f, tree.Bytes(apply(f.data, edits)), rules, find.names()); err != nil {
-			return nil, fmt.Errorf("fix up %s: %w", f.path, err)
+			return nil, fmt.Errorf("fix up %s: %w", f.names[0], err)
 		}
 	}
 	return report, nil
@@ -137,12 +164,14 @@ func decide(l *Line, p program, s settings, find *finder) {
 // replace gives the file new content, without touching other names of its node.
 func replace(t *tree.Tree, f *file, c tree.Content, rules []tree.Origin, names map[*tree.Node]int) error {
 	n := f.node
-	if names[n] > 1 {
-		names[n]--
+	if names[n] > len(f.names) {
+		names[n] -= len(f.names)
 		private := *n
 		n = &private
-		if err := t.Put(f.path, n); err != nil {
-			return err
+		for _, name := range f.names {
+			if err := t.Put(name, n); err != nil {
+				return err
+			}
 		}
 	}
 	n.Content = c

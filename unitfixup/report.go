@@ -31,16 +31,18 @@ func (v Verdict) String() string {
 // A Line is one command of an Exec line; a line with several commands
 // (separated by ";") makes several.
 type Line struct {
-	File     string // path in the tree, links resolved
-	LineNo   int    // of the program's name, from 1
-	Section  string // "Service", "Socket" or "D-BUS Service"
-	Key      string // "ExecStart", …
-	Program  string // as written, without prefixes, quotes and escapes
+	File     string   // path in the tree, links resolved
+	Aliases  []string // other names of the file that are the same unit
+	LineNo   int      // of the program's name, from 1
+	Section  string   // "Service", "Socket" or "D-BUS Service"
+	Key      string   // "ExecStart", …
+	Program  string   // as written, without prefixes, quotes and escapes
 	Verdict  Verdict
 	New      string // when Rewritten: the absolute path
 	Why      string // where New was found, or what is wrong
 	Optional bool   // a "-" prefix: systemd ignores its failure
 	Package  string // that shipped the file
+	Built    bool   // Rewritten not now, but when the package was built
 }
 
 // change is what was done, for the node's history.
@@ -53,6 +55,9 @@ func (l Line) String() string {
 	fmt.Fprintf(&b, "%s:%d: %s=%s %s", l.File, l.LineNo, l.Key, l.Program, l.Verdict)
 	if l.Verdict == Rewritten {
 		b.WriteString(" to " + l.New)
+	}
+	if l.Built {
+		b.WriteString(" when the package was built")
 	}
 	if l.Optional && l.Verdict == Missing {
 		b.WriteString(", optional")
@@ -78,8 +83,8 @@ func (r *Report) Missing() []Line {
 func (r *Report) Changed() []string {
 	var paths []string
 	for _, l := range r.Lines {
-		if l.Verdict == Rewritten {
-			paths = append(paths, l.File)
+		if l.Verdict == Rewritten && !l.Built {
+			paths = append(append(paths, l.File), l.Aliases...)
 		}
 	}
 	slices.Sort(paths)
@@ -91,12 +96,19 @@ func (r *Report) Changed() []string {
 func (r *Report) Text() string {
 	var b strings.Builder
 	var count [3]int
+	built := 0
 	for _, l := range r.Lines {
 		count[l.Verdict]++
+		if l.Built {
+			built++
+		}
 		if l.Verdict != Kept {
 			b.WriteString(l.String() + "\n")
 		}
 	}
 	fmt.Fprintf(&b, "%d kept, %d rewritten, %d missing\n", count[Kept], count[Rewritten], count[Missing])
+	if built > 0 {
+		fmt.Fprintf(&b, "%d of the rewritten when their packages were built\n", built)
+	}
 	return b.String()
 }
