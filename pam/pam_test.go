@@ -196,3 +196,38 @@ func TestWithoutModulesNothingUsesPAM(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+func TestRewrite(t *testing.T) {
+	const prefix = "/nix/store/s-systemd"
+	text := "@include common-auth # of Debian\nauth required pam_unix.so nullok # pam_unix.so\n-session\toptional\tpam_missing.so\nauth required /x/pam_unix.so\nsession required pam_unix.so\n"
+	tr := tree.New()
+	shared := tree.NewFile(0o444, tree.String(text), tree.Origin{Package: "shadow"})
+	for p, n := range map[string]*tree.Node{
+		prefix + "/lib/security/pam_unix.so":  tree.NewFile(0o444, tree.String("elf"), tree.Origin{}),
+		prefix + "/lib/pam.d/login":           shared,
+		"/nix/store/x-shadow/etc/pam.d/login": shared,
+	} {
+		if err := tr.Put(p, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, tr, "/etc/pam.d/own", "auth required pam_unix.so\n")
+	if err := pam.Rewrite(tr, prefix); err != nil {
+		t.Fatal(err)
+	}
+	const module = prefix + "/lib/security/pam_unix.so"
+	want := "auth include common-auth\naccount include common-auth\npassword include common-auth\nsession include common-auth\nauth required " + module + " nullok # pam_unix.so\n-session\toptional\tpam_missing.so\nauth required /x/pam_unix.so\nsession required " + module + "\n"
+	if got := read(t, tr, prefix+"/lib/pam.d/login"); got != want {
+		t.Errorf("got\n%s", got)
+	}
+	if got := read(t, tr, "/nix/store/x-shadow/etc/pam.d/login"); got != text {
+		t.Errorf("the package's own file changed:\n%s", got)
+	}
+	if got := read(t, tr, "/etc/pam.d/own"); got != "auth required "+module+"\n" {
+		t.Errorf("the recipe's file: %s", got)
+	}
+	before := tr.Digest()
+	if err := pam.Rewrite(tr, prefix); err != nil || tr.Digest() != before {
+		t.Errorf("twice is not the same as once (%v)", err)
+	}
+}
