@@ -48,6 +48,10 @@ type Root struct {
 	Name string
 	// Next is the program to start in the root, an absolute path there.
 	Next string
+	// Modules is the directory in the root whose lib/modules has the kernel's
+	// modules, where that is not the root itself: the init links
+	// /run/booted-system/kernel-modules to it, where nixpkgs' libkmod looks.
+	Modules string
 }
 
 // Policy is what to do with a root that cannot be verified.
@@ -97,6 +101,8 @@ func (c *Config) normalize() error {
 		return fmt.Errorf("device-mapper name %q: need 1 to 64 letters, digits, dashes or underscores", r.Name)
 	case !strings.HasPrefix(r.Next, "/") || strings.ContainsAny(r.Next, "\n\x00"):
 		return fmt.Errorf("program to start %q is not an absolute path", r.Next)
+	case r.Modules != "" && (!strings.HasPrefix(r.Modules, "/") || strings.ContainsAny(r.Modules, "\n\x00")):
+		return fmt.Errorf("directory of modules %q is not an absolute path", r.Modules)
 	}
 	seen := map[string]bool{}
 	for _, m := range c.Modules {
@@ -196,7 +202,11 @@ func (r Root) settings() []byte {
 		{"wait", fmt.Sprint(int(r.Wait / time.Second))},
 		{"name", r.Name},
 		{"exec", r.Next},
+		{"modules", r.Modules},
 	} {
+		if kv[1] == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "%s %s\n", kv[0], kv[1])
 	}
 	return []byte(b.String())

@@ -82,7 +82,7 @@ func TestSettings(t *testing.T) {
 	} {
 		root.Put(p, tree.NewFile(0o644, tree.String(text), tree.Origin{}))
 	}
-	if zones := systemd.Timezones(root); !slices.Equal(zones, []string{"Europe/Vienna", "UTC"}) {
+	if zones := systemd.Timezones(root, "/usr"); !slices.Equal(zones, []string{"Europe/Vienna", "UTC"}) {
 		t.Errorf("zones %v", zones)
 	}
 	ready, sources := systemd.Locales(root)

@@ -52,10 +52,9 @@ func localedef(t *tree.Tree, locale string) []string {
 	return []string{"--no-archive", "-i", lang, "-f", charset, locale}
 }
 
-// Timezones are the names of the zones that t has, sorted.
-func Timezones(t *tree.Tree) (zones []string) {
-	const base = "/usr/share/zoneinfo"
-	at, _, err := t.Resolve(base)
+// Timezones are the names of the zones that t has below the prefix, sorted.
+func Timezones(t *tree.Tree, prefix string) (zones []string) {
+	at, _, err := t.Resolve(path.Join(prefix, "share/zoneinfo"))
 	if err != nil {
 		return nil
 	}

@@ -41,6 +41,10 @@ type Options struct {
 	Prefix string   // where systemd lives: "/usr", or its directory in /nix/store
 	Mask   []string // units that nothing may start
 
+	// LinkerCache is the cache that the dynamic loader reads where it is not
+	// the usual one.
+	LinkerCache LinkerCache
+
 	// What systemd-firstboot writes; empty for what the packages say.
 	Locale, Timezone, Keymap string
 	Font                     string // of the virtual consoles, which no tool writes
@@ -48,6 +52,10 @@ type Options struct {
 	// passwd.shell.NAME, see systemd.system-credentials(7).
 	Accounts map[string]string
 }
+
+// LinkerCache says which file ldconfig writes, and of the libraries in which
+// directory, because the loader does not look there by itself.
+type LinkerCache struct{ File, Dir string }
 
 // Passes returns what to run in t, in this order. Users come before
 // tmpfiles, which need them; so does what firstboot writes, which tmpfiles
@@ -57,10 +65,13 @@ type Options struct {
 // own tools there is no image.
 func Passes(t *tree.Tree, o Options) ([]sandbox.Command, error) {
 	var passes []sandbox.Command
+	env := environment(o.Prefix)
 	add := func(name string, args ...string) {
-		passes = append(passes, sandbox.Command{Name: name, Args: args, Env: environment})
+		passes = append(passes, sandbox.Command{Name: name, Args: args, Env: env})
 	}
-	if tool := find(t, o.Prefix, "ldconfig"); tool != "" {
+	if tool, cache := find(t, o.Prefix, "ldconfig"), o.LinkerCache; tool != "" && cache.File != "" {
+		add(Ldconfig, tool, "-X", "-C", cache.File, "-f", "/dev/null", cache.Dir)
+	} else if tool != "" {
 		add(Ldconfig, tool)
 	}
 	if tool := find(t, o.Prefix, "depmod"); tool != "" {
@@ -114,7 +125,7 @@ func Analyses(t *tree.Tree, prefix string, units []Unit) (commands []sandbox.Com
 		return nil
 	}
 	add := func(name string, args []string) {
-		commands = append(commands, sandbox.Command{Name: name, Args: append([]string{tool}, args...), Env: environment})
+		commands = append(commands, sandbox.Command{Name: name, Args: append([]string{tool}, args...), Env: environment(prefix)})
 	}
 	var names, services []string
 	for _, u := range units {
@@ -130,8 +141,15 @@ func Analyses(t *tree.Tree, prefix string, units []Unit) (commands []sandbox.Com
 	return commands
 }
 
-// environment makes systemd's tools write plain messages to stderr.
-var environment = []string{"SYSTEMD_LOG_TARGET=console", "SYSTEMD_LOG_LEVEL=info", "SYSTEMD_LOG_COLOR=0", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER="}
+// environment makes systemd's tools write plain messages to stderr, and find
+// what they run where it is.
+func environment(prefix string) []string {
+	env := []string{"SYSTEMD_LOG_TARGET=console", "SYSTEMD_LOG_LEVEL=info", "SYSTEMD_LOG_COLOR=0", "SYSTEMD_COLORS=0", "SYSTEMD_PAGER="}
+	if prefix != "/usr" {
+		env = append(env, "PATH="+path.Join(prefix, "bin"))
+	}
+	return env
+}
 
 // find returns the path of a tool below the prefix, or nothing.
 func find(t *tree.Tree, prefix, name string) string {

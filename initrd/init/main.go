@@ -75,6 +75,9 @@ func boot(halt *bool) error {
 	if err := mountRoot(node, r.next); err != nil {
 		return err
 	}
+	if err := linkModules(r.modules); err != nil {
+		return wrap("link the kernel's modules", err)
+	}
 	say("root mounted from " + node + ", starting " + r.next)
 	return switchRoot(r.next)
 }

@@ -46,6 +46,19 @@ func mountRoot(node, next string) error {
 	return wrap("look for "+next+" in the root", checkExecutable(sysroot, next))
 }
 
+// linkModules makes the link through which the libkmod of nixpkgs finds the
+// modules of the kernel that runs. It has to be there before systemd is: what
+// loads modules and nodes of modules starts before systemd-tmpfiles does.
+func linkModules(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	if err := mkdir("/run/booted-system"); err != nil {
+		return err
+	}
+	return os.Symlink(dir, "/run/booted-system/kernel-modules")
+}
+
 // checkExecutable follows links as they will be followed after the switch.
 func checkExecutable(root, p string) error {
 	dir, err := os.Open(root)

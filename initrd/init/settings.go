@@ -19,12 +19,13 @@ type root struct {
 	wait       time.Duration // for the disk
 	name       string        // of the device-mapper device
 	next       string        // the program to start
+	modules    string        // the directory in the root whose lib/modules has the kernel's; empty: the root itself
 }
 
 // maxWait keeps a mistyped number from looking like a hang.
 const maxWait = 3600
 
-// parseRoot reads "key value" lines: each key once, none missing, none unknown.
+// parseRoot reads "key value" lines: each key once, none but modules missing, none unknown.
 func parseRoot(text string) (root, error) {
 	values := map[string]string{}
 	for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
@@ -55,6 +56,7 @@ func parseRoot(text string) (root, error) {
 		wait:       time.Duration(wait) * time.Second,
 		name:       take("name"),
 		next:       take("exec"),
+		modules:    take("modules"),
 	}
 	for key := range values {
 		return root{}, errors.New("unknown setting " + strconv.Quote(key))
@@ -76,6 +78,8 @@ func parseRoot(text string) (root, error) {
 		return root{}, errors.New("name: not a device-mapper name")
 	case !strings.HasPrefix(r.next, "/"):
 		return root{}, errors.New("exec: not an absolute path")
+	case r.modules != "" && !strings.HasPrefix(r.modules, "/"):
+		return root{}, errors.New("modules: not an absolute path")
 	}
 	return r, nil
 }

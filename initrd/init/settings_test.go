@@ -50,6 +50,7 @@ func TestParseRootRefuses(t *testing.T) {
 		{"verity-type 2c", "verity-type c", "verity-type: not a lower-case UUID"},
 		{"name root", "name ../root", "name: not a device-mapper name"},
 		{"exec /usr", "exec usr", "exec: not an absolute path"},
+		{"exec /usr", "modules usr\nexec /usr", "modules: not an absolute path"},
 	} {
 		_, err := parseRoot(strings.Replace(good, test.old, test.new, 1))
 		if err == nil || err.Error() != test.want {
