@@ -14,14 +14,12 @@ import (
 	"github.com/bocaditos/bocaditos/image"
 	"github.com/bocaditos/bocaditos/pam"
 	"github.com/bocaditos/bocaditos/pkgs"
+	"github.com/bocaditos/bocaditos/prefix"
 	"github.com/bocaditos/bocaditos/systemd"
 	"github.com/bocaditos/bocaditos/systemd/preset"
 	"github.com/bocaditos/bocaditos/tree"
 	"github.com/bocaditos/bocaditos/unitfixup"
 )
-
-// prefix is where all packages of the Debian source install.
-const prefix = "/usr"
 
 // assembled is the finished root, as data, and what belongs to it.
 type assembled struct {
@@ -37,7 +35,7 @@ type assembled struct {
 // assemble makes the root: packages, the recipe's files, vendor config, then
 // the passes, each of which sees what the earlier ones made.
 func (b *build) assemble(ctx context.Context, lock *pkgs.Lock, sets map[string][]*pkgs.Package, epoch int64) (*assembled, error) {
-	a := &assembled{init: prefix + "/lib/systemd/systemd"}
+	a := &assembled{}
 	err := b.stage(ctx, "merge", func() (string, bool, error) {
 		if err := b.merge(a, sets); err != nil {
 			return "", false, err
@@ -56,20 +54,27 @@ func (b *build) assemble(ctx context.Context, lock *pkgs.Lock, sets map[string][
 	if err != nil {
 		return nil, err
 	}
-	if err := b.checkScripts(ctx, a.tree, sets); err != nil {
-		return nil, err
+	if !b.perPackage() { // packages of Nix have no scripts
+		if err := b.checkScripts(ctx, a.tree, sets); err != nil {
+			return nil, err
+		}
 	}
 	var report *unitfixup.Report
 	err = b.stage(ctx, "fixup", func() (string, bool, error) {
-		if report, err = unitfixup.Fix(a.tree, unitfixup.Options{Depends: depends(sets[rootSet])}); err != nil {
+		if report, err = unitfixup.Fix(a.tree, b.fixup(sets[rootSet])); err != nil {
 			return "", false, fail(Content, fmt.Errorf("fix up units: %w", err), "")
+		}
+		if b.perPackage() {
+			if err := b.finishStore(a.tree); err != nil {
+				return "", false, err
+			}
 		}
 		return fmt.Sprintf("%d Exec lines, %d files changed", len(report.Lines), len(report.Changed())), false, nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := b.passes(ctx, a.tree, lock, epoch); err != nil {
+	if err := b.passes(ctx, a.tree, lock, sets, epoch); err != nil {
 		return nil, err
 	}
 	if err := b.prune(ctx, a); err != nil {
@@ -78,15 +83,17 @@ func (b *build) assemble(ctx context.Context, lock *pkgs.Lock, sets map[string][
 	if err := b.checkPrograms(a.tree, report); err != nil {
 		return nil, err
 	}
-	a.units, err = b.verify(ctx, a.tree, epoch)
+	a.units, err = b.verify(ctx, a.tree, sets, epoch)
 	return a, err
 }
 
 func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error) {
-	if a.tree, err = mergePackages(sets[rootSet]); err != nil {
-		return err
+	if b.perPackage() {
+		err = b.mergeStore(a, sets)
+	} else {
+		err = b.mergeUsr(a, sets)
 	}
-	if a.boot, err = splitKernel(a.tree, sets[kernelSet]); err != nil {
+	if err != nil {
 		return err
 	}
 	var unmatched []string
@@ -97,11 +104,11 @@ func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error)
 	for _, pattern := range unmatched {
 		b.warn("root.exclude %q matches nothing", pattern)
 	}
-	if a.osRelease, err = setOSRelease(a.tree, string(b.recipe.ID), string(b.recipe.Version), b.recipe.Hostname()); err != nil {
+	if a.osRelease, err = setOSRelease(a.tree, b.prefix, string(b.recipe.ID), string(b.recipe.Version), b.recipe.Hostname()); err != nil {
 		return err
 	}
-	installed := packageNames(sets[rootSet])
-	if err := pam.Install(a.tree, prefix, installed); err != nil {
+	installed := b.vendorNames(a.tree, sets[rootSet])
+	if err := pam.Install(a.tree, b.prefix, installed); err != nil {
 		return fail(Content, fmt.Errorf("move the PAM configuration into the prefix: %w", err), "")
 	}
 	if err := systemd.LinkHomes(a.tree); err != nil {
@@ -110,7 +117,7 @@ func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error)
 	if err := b.addFiles(a.tree); err != nil {
 		return err
 	}
-	if _, err := certs.Add(a.tree, prefix); err != nil {
+	if _, err := certs.Add(a.tree, b.prefix); err != nil {
 		return fail(Content, fmt.Errorf("make the store of certificate authorities: %w", err), "")
 	}
 	if err := b.finishPAM(a.tree); err != nil {
@@ -122,7 +129,7 @@ func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error)
 	if err := b.addState(a.tree); err != nil {
 		return err
 	}
-	if err := systemd.AddVendorFiles(a.tree, prefix, installed); err != nil {
+	if err := systemd.AddVendorFiles(a.tree, b.prefix, installed); err != nil {
 		return fail(Content, fmt.Errorf("add vendor config: %w", err), "")
 	}
 	if err := b.addIdentity(a.tree); err != nil {
@@ -134,7 +141,20 @@ func (b *build) merge(a *assembled, sets map[string][]*pkgs.Package) (err error)
 	if _, n, err := a.tree.Resolve(a.init); err != nil || n.Type != tree.File {
 		return fail(Content, fmt.Errorf("the image has no %s, the program to start", a.init), `add "systemd" to packages.install`)
 	}
+	if b.perPackage() {
+		return fail(Content, prefix.Etc(a.tree, b.prefix, inPrefixes(sets[rootSet], nil)), "")
+	}
 	return nil
+}
+
+// mergeUsr makes one root of packages that share /usr.
+func (b *build) mergeUsr(a *assembled, sets map[string][]*pkgs.Package) (err error) {
+	a.init = path.Join(b.prefix, prefix.Init)
+	if a.tree, err = mergePackages(sets[rootSet]); err != nil {
+		return err
+	}
+	a.boot, err = splitKernel(a.tree, sets[kernelSet])
+	return err
 }
 
 func packageNames(packages []*pkgs.Package) (names []string) {
@@ -151,21 +171,21 @@ func (b *build) addPresets(root *tree.Tree) error {
 	if len(u.Enable)+len(u.Disable) == 0 {
 		return nil
 	}
-	if err := unitsExist(root, u.Enable); err != nil {
+	if err := b.unitsExist(root, u.Enable); err != nil {
 		return err
 	}
 	content, err := preset.Recipe(recipe.Strings(u.Enable), recipe.Strings(u.Disable))
 	if err != nil {
 		return fail(Recipe, fmt.Errorf("units: %w", err), "")
 	}
-	return root.Put(prefix+"/"+preset.RecipePath, tree.NewFile(0o644, tree.String(content), tree.Origin{Pass: "recipe", Rule: "units"}))
+	return root.Put(b.prefix+"/"+preset.RecipePath, tree.NewFile(0o644, tree.String(content), tree.Origin{Pass: "recipe", Rule: "units"}))
 }
 
 // unitsExist refuses to enable a unit that the root does not have: systemctl
 // preset-all would say nothing about it. An instance exists by its template.
-func unitsExist(root *tree.Tree, units []recipe.UnitName) error {
+func (b *build) unitsExist(root *tree.Tree, units []recipe.UnitName) error {
 	have := map[string]bool{}
-	for _, dir := range []string{prefix + "/lib/systemd/system", "/etc/systemd/system"} {
+	for _, dir := range []string{b.prefix + "/lib/systemd/system", "/etc/systemd/system"} {
 		if _, n, err := root.Resolve(dir); err == nil {
 			for _, name := range n.Children() {
 				have[name] = true
@@ -232,14 +252,14 @@ func depends(packages []*pkgs.Package) map[string][]string {
 // whose failure systemd ignores ("-") is a note: nobody has to act on it.
 func (b *build) checkPrograms(root *tree.Tree, report *unitfixup.Report) error {
 	enabled := map[string]bool{}
-	for _, file := range systemd.Enabled(root, prefix, "default.target") {
+	for _, file := range systemd.Enabled(root, b.prefix, "default.target") {
 		enabled[file] = true
 	}
 	var fatal []string
 	for _, l := range report.Missing() {
 		switch {
 		case !enabled[l.File]:
-		case isSkipped(root, l.File):
+		case b.isSkipped(root, l.File):
 			b.Report(Event{Type: Note, Text: fmt.Sprintf("%s is not in the image, nor are kernel modules, without which systemd skips %s", l.Program, path.Base(l.File))})
 		case l.Optional:
 			b.Report(Event{Type: Note, Text: fmt.Sprintf("%s:%d: %s is not in the image; systemd ignores that here", l.File, l.LineNo, l.Program)})
@@ -258,7 +278,7 @@ var needsModules = regexp.MustCompile(`(?m)^Condition(?:PathExists|FileNotEmpty|
 
 // isSkipped says whether systemd never starts the unit, since the image has no
 // kernel modules.
-func isSkipped(root *tree.Tree, file string) bool {
+func (b *build) isSkipped(root *tree.Tree, file string) bool {
 	_, n, err := root.Resolve(file)
 	if err != nil || n.Type != tree.File {
 		return false
@@ -267,7 +287,7 @@ func isSkipped(root *tree.Tree, file string) bool {
 	if err != nil || !needsModules.Match(text) {
 		return false
 	}
-	_, modules, err := root.Resolve(prefix + "/lib/modules")
+	_, modules, err := root.Resolve(b.prefix + "/lib/modules")
 	return err != nil || len(modules.Children()) == 0
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +44,7 @@ func (b *build) writeInitrd(ctx context.Context, root *assembled, k kernel.Kerne
 		contents = append(contents, image.Package{Name: "init", Bytes: int64(len(program))})
 		var modules []kernel.Module
 		if k.Modular() {
-			if modules, err = b.initrdModules(root.tree, k); err != nil {
+			if modules, err = b.initrdModules(b.modulesTree(root), k); err != nil {
 				return "", false, err
 			}
 		}
@@ -61,6 +62,9 @@ func (b *build) writeInitrd(ctx context.Context, root *assembled, k kernel.Kerne
 			Name:         "root",
 			Next:         root.init,
 		}}
+		if b.perPackage() {
+			c.Root.Modules = b.prefix
+		}
 		for _, m := range modules {
 			data, err := m.Data()
 			if err != nil {
@@ -119,7 +123,7 @@ func (b *build) write(ctx context.Context, out *outputDir, root *assembled, made
 	if err != nil {
 		return nil, err
 	}
-	stub, err := b.findStub(sets[stubSet])
+	stub, err := b.findStub(root.tree, sets[stubSet])
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +147,7 @@ func (b *build) write(ctx context.Context, out *outputDir, root *assembled, made
 			VerityUUID: ri.params.UUID.String(), DataBlocks: ri.params.DataBlocks,
 			RootPartUUID: ri.dataUUID.String(), VerityPartUUID: ri.hashUUID.String()},
 		State:    b.describeState(),
-		Packages: describePackages(root.tree, sets), Units: root.units, Credentials: systemd.Credentials(root.tree, prefix),
+		Packages: describePackages(root.tree, sets), Units: root.units, Credentials: systemd.Credentials(root.tree, b.prefix),
 		Lock: in.Lock,
 	}
 	err = b.stage(ctx, "outputs", func() (string, bool, error) {
@@ -204,8 +208,14 @@ func (b *build) cmdline() string {
 	return strings.Join(words, " ")
 }
 
-func (b *build) findStub(packages []*pkgs.Package) (tree.Content, error) {
-	want := "/usr/lib/systemd/boot/efi/" + goArch[b.recipe.Architecture].stub
+func (b *build) findStub(root *tree.Tree, packages []*pkgs.Package) (tree.Content, error) {
+	want := path.Join(b.prefix, "lib/systemd/boot/efi", goArch[b.recipe.Architecture].stub)
+	if b.perPackage() {
+		if _, n, err := root.Resolve(want); err == nil && n.Type == tree.File {
+			return n.Content, nil
+		}
+		return nil, fail(Packages, fmt.Errorf("systemd has no %s, of which a UKI is made", want), "build it with its boot loader")
+	}
 	for _, p := range packages {
 		if _, n, err := p.Tree.Resolve(want); err == nil && n.Type == tree.File {
 			return n.Content, nil

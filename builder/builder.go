@@ -25,6 +25,7 @@ type Options struct {
 	CacheDir string   // default $XDG_CACHE_HOME/bocaditos
 	Locked   bool     // fail if image.lock is missing or would change
 	Force    bool     // build even when nothing changed
+	Closure  string   // file: what a derivation knows of its inputs, see nix.Config; the lock is made from it and kept in the cache
 	Epoch    *int64   // the image's time stamp in seconds; default the newest Release of the lock
 	Report   Reporter // may be nil
 }
@@ -44,6 +45,7 @@ type build struct {
 	source pkgs.Source
 	from   string // what of the source the lock must be made from
 	outDir string
+	prefix string // the system's: /usr, or with Nix that of systemd, once packages are merged
 
 	settings []kconfig.Setting // of the kernel to be made
 }
@@ -106,7 +108,7 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 // prepare brings all that the image is made of into the cache, and assembles the
 // root. A kernel to be made is configured, not compiled.
 func (b *build) prepare(ctx context.Context, lock *pkgs.Lock, made *madeKernel, epoch int64) (*assembled, map[string][]*pkgs.Package, error) {
-	image := only(lock, rootSet, kernelSet, stubSet)
+	image := only(lock, rootSet, kernelSet, stubSet, toolSet)
 	wanted := lock
 	if made == nil || made.finished() {
 		wanted = image

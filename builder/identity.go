@@ -70,10 +70,10 @@ func (b *build) addIdentity(root *tree.Tree) error {
 	}
 	var errs []error
 	if len(users)+len(groups) > 0 {
-		errs = append(errs, root.Put(prefix+"/"+sysusers.RecipePath, tree.NewFile(0o644, tree.String(sysusers.Recipe(users, groups)), tree.Origin{Pass: "recipe", Rule: "users, groups"})))
+		errs = append(errs, root.Put(b.prefix+"/"+sysusers.RecipePath, tree.NewFile(0o644, tree.String(sysusers.Recipe(users, groups)), tree.Origin{Pass: "recipe", Rule: "users, groups"})))
 	}
 	if len(homes) > 0 {
-		errs = append(errs, root.Put(prefix+"/"+tmpfiles.RecipePath, tree.NewFile(0o644, tree.String(tmpfiles.Recipe(homes)), tree.Origin{Pass: "recipe", Rule: "users"})))
+		errs = append(errs, root.Put(b.prefix+"/"+tmpfiles.RecipePath, tree.NewFile(0o644, tree.String(tmpfiles.Recipe(homes)), tree.Origin{Pass: "recipe", Rule: "users"})))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fail(Content, fmt.Errorf("users: %w", err), "")
@@ -116,12 +116,12 @@ func isProgram(root *tree.Tree, p string) bool {
 func (b *build) checkGroups(root *tree.Tree) error {
 	// Lines such as "m USER GROUP" of the recipe itself would make any group.
 	others := root.Clone()
-	if others.Lookup(prefix+"/"+sysusers.RecipePath) != nil {
-		if err := others.Remove(prefix + "/" + sysusers.RecipePath); err != nil {
+	if others.Lookup(b.prefix+"/"+sysusers.RecipePath) != nil {
+		if err := others.Remove(b.prefix + "/" + sysusers.RecipePath); err != nil {
 			return err
 		}
 	}
-	have := systemd.Groups(others, prefix)
+	have := systemd.Groups(others, b.prefix)
 	for _, g := range b.recipe.Groups {
 		have[string(g.Name)] = true
 	}
@@ -146,7 +146,7 @@ func (b *build) checkGroups(root *tree.Tree) error {
 func (b *build) checkSystem(root *tree.Tree) error {
 	s := b.recipe.System
 	if zone := string(s.Timezone); zone != "" {
-		if zones := systemd.Timezones(root); !slices.Contains(zones, zone) {
+		if zones := systemd.Timezones(root, b.prefix); !slices.Contains(zones, zone) {
 			return fail(Content, fmt.Errorf("system.timezone: the image has no time zone %q", zone), near(zone, zones, `add "tzdata" to packages.install, or "tzdata-legacy" for old names`))
 		}
 	}
@@ -160,7 +160,7 @@ func (b *build) checkSystem(root *tree.Tree) error {
 				otherwise = "names are such as " + sources[0]
 			}
 			return fail(Content, fmt.Errorf("system.locale: the image has no locale %q, nor what it is compiled from", locale), near(locale, append(ready, sources...), otherwise))
-		case !isProgram(root, prefix+"/bin/gzip"): // what localedef reads is compressed
+		case !isProgram(root, b.prefix+"/bin/gzip"): // what localedef reads is compressed
 			return fail(Content, fmt.Errorf("system.locale: %q cannot be compiled: the image has no gzip", locale), `add "gzip" to packages.install`)
 		}
 	}
@@ -168,10 +168,10 @@ func (b *build) checkSystem(root *tree.Tree) error {
 		what, name string
 		have       []vconsole.File
 	}{
-		{"keymap", string(s.Keymap), vconsole.Keymaps(root, prefix)},
-		{"font", string(s.Font), vconsole.Fonts(root, prefix)},
+		{"keymap", string(s.Keymap), vconsole.Keymaps(root, b.prefix)},
+		{"font", string(s.Font), vconsole.Fonts(root, b.prefix)},
 	} {
-		if err := checkConsole(root, v.what, v.name, v.have); err != nil {
+		if err := b.checkConsole(root, v.what, v.name, v.have); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (b *build) checkSystem(root *tree.Tree) error {
 
 // checkConsole refuses a keymap or font of the virtual consoles that the image
 // lacks, or cannot load.
-func checkConsole(root *tree.Tree, what, name string, have []vconsole.File) error {
+func (b *build) checkConsole(root *tree.Tree, what, name string, have []vconsole.File) error {
 	if name == "" {
 		return nil
 	}
@@ -190,7 +190,7 @@ func checkConsole(root *tree.Tree, what, name string, have []vconsole.File) erro
 		if f.Name != name {
 			continue
 		}
-		if lacking := f.Lacking(root, prefix); len(lacking) > 0 {
+		if lacking := f.Lacking(root, b.prefix); len(lacking) > 0 {
 			return fail(Content, fmt.Errorf("system.%s: %s cannot be loaded: the image has no %s", what, f.Path, strings.Join(lacking, " and no ")),
 				`add "kbd" (for loadkeys, setfont), "gzip" or "dash" (for sh) to packages.install`)
 		}
@@ -224,7 +224,7 @@ func near(name string, names []string, otherwise string) string {
 func (b *build) systemdOptions() systemd.Options {
 	s := b.recipe.System
 	o := systemd.Options{
-		Prefix: prefix, Mask: recipe.Strings(b.recipe.Units.Mask),
+		Prefix: b.prefix, Mask: recipe.Strings(b.recipe.Units.Mask),
 		Locale: string(s.Locale), Timezone: string(s.Timezone), Keymap: string(s.Keymap), Font: string(s.Font),
 		Accounts: map[string]string{},
 	}

@@ -24,7 +24,6 @@ import (
 	"github.com/bocaditos/bocaditos/internal/cachefile"
 	"github.com/bocaditos/bocaditos/internal/sandbox"
 	"github.com/bocaditos/bocaditos/kernel"
-	"github.com/bocaditos/bocaditos/kernel/configs"
 	"github.com/bocaditos/bocaditos/kernel/kbuild"
 	"github.com/bocaditos/bocaditos/kernel/kconfig"
 	"github.com/bocaditos/bocaditos/pkgs"
@@ -61,60 +60,23 @@ const (
 // kernelSettings reads and merges what the recipe asks of its kernel.
 func (b *build) kernelSettings() ([]kconfig.Setting, error) {
 	wanted := b.recipe.Kernel.Build
-	names := slices.Clone(wanted.Fragments)
-	arch := goArch[b.recipe.Architecture].name
-	if names == nil {
-		for _, name := range configs.Default(arch) {
-			names = append(names, recipe.Fragment(name))
-		}
+	asked := KernelSettings{Arch: goArch[b.recipe.Architecture].name}
+	if wanted.Fragments != nil {
+		asked.Fragments = []string{}
 	}
-	// A recipe for both architectures can name neither's own.
-	if own := recipe.Fragment(configs.Architecture(arch)); slices.Contains(names, "base") && !slices.Contains(names, own) {
-		names = append(names, own)
-	}
-	var all [][]kconfig.Setting
-	for _, name := range names {
-		if other := configs.ArchitectureOf(string(name)); other != "" && other != arch {
-			return nil, fail(Recipe, fmt.Errorf("kernel.build.fragments: %q is for another architecture, the image is for %s", name, b.recipe.Architecture), "leave it out: with \"base\" comes the right one")
-		}
-		text, known := configs.Text(string(name))
-		file := string(name)
+	for _, name := range wanted.Fragments {
 		if !name.Shipped() {
-			file = b.recipe.Resolve(recipe.HostPath(name))
-			data, err := os.ReadFile(file)
-			if err != nil {
-				return nil, fail(Recipe, fmt.Errorf("kernel.build.fragments: %w", err), "")
+			name = recipe.Fragment(b.recipe.Resolve(recipe.HostPath(name)))
+			if name.Shipped() {
+				name = "./" + name // stays a path
 			}
-			text = string(data)
-		} else if !known {
-			return nil, fail(Recipe, fmt.Errorf("kernel.build.fragments: there is no fragment %q", name),
-				"there is "+strings.Join(configs.Names(), ", ")+"; a file of your own has a path, such as ./"+string(name)+".config")
 		}
-		fragment, err := kconfig.ParseFragment(file, text)
-		if err != nil {
-			return nil, fail(Recipe, fmt.Errorf("kernel.build.fragments: %w", err), "")
-		}
-		all = append(all, fragment)
+		asked.Fragments = append(asked.Fragments, string(name))
 	}
-	var last []kconfig.Setting
 	for _, option := range wanted.Options {
-		s, err := kconfig.ParseOption(string(option))
-		if err != nil {
-			return nil, fail(Recipe, fmt.Errorf("kernel.build.options: %w", err), "")
-		}
-		s.File = "kernel.build.options"
-		last = append(last, s)
+		asked.Options = append(asked.Options, string(option))
 	}
-	settings, err := kconfig.Merge(all, last)
-	if err != nil {
-		return nil, fail(Recipe, fmt.Errorf("kernel.build.fragments: %w", err), "leave out one of the fragments, or say in kernel.build.options which value is meant")
-	}
-	for _, s := range settings {
-		if s.Value == "m" || s.Symbol == "MODULES" && s.Value != "n" {
-			return nil, fail(Recipe, fmt.Errorf("%s asks for %s=%s, but a kernel that is built here has no modules", s.Where(), s.Symbol, s.Value), "build it in: "+s.Symbol+"=y")
-		}
-	}
-	return settings, nil
+	return asked.merge("kernel.build.")
 }
 
 // planKernel finds out which kernel is to be made, and where in the cache it
@@ -283,20 +245,8 @@ func (b *build) configureAnew(ctx context.Context, k *madeKernel) ([]byte, error
 	if err != nil {
 		return nil, makeFailure(err)
 	}
-	final, err := kconfig.Read(bytes.NewReader(text))
-	if err != nil {
-		return nil, fail(Content, fmt.Errorf("read the kernel's configuration: %w", err), "")
-	}
-	language, err := kconfig.Load(k.source.dir, kbuild.SourceArch(job.Arch))
-	if err != nil {
-		return nil, fail(Content, fmt.Errorf("read the kernel's Kconfig: %w", err), "")
-	}
-	var mistakes []error
-	for _, p := range language.Check(k.settings, final) {
-		mistakes = append(mistakes, p)
-	}
-	if mistakes != nil {
-		return nil, fail(Recipe, fmt.Errorf("the kernel's configuration is not what was asked for:\n%w", errors.Join(mistakes...)), "")
+	if err := checkKernelConfig(k.settings, k.source.dir, job.Arch, text); err != nil {
+		return nil, err
 	}
 	return text, nil
 }

@@ -113,7 +113,7 @@ func CheckKernel(ctx context.Context, o Options, config string) ([]needs.Finding
 	if err := b.trySandbox(ctx); err != nil {
 		return nil, err
 	}
-	root, _, err := b.prepare(ctx, only(lock, rootSet, kernelSet, sourceSet, toolsSet), made, lock.Epoch().Unix())
+	root, _, err := b.prepare(ctx, only(lock, rootSet, kernelSet, toolSet, sourceSet, toolsSet), made, lock.Epoch().Unix())
 	if err != nil {
 		return nil, err
 	}

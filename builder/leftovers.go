@@ -21,36 +21,38 @@ type leftover struct {
 
 // leftovers are left out of every image, unless root.keep names them. What the
 // recipe itself puts there stays.
-var leftovers = []leftover{
-	{why: "installs kernels on a disk; an image comes with its own", paths: []string{
-		"/etc/kernel", prefix + "/lib/kernel", prefix + "/bin/kernel-install", prefix + "/sbin/installkernel",
-		prefix + "/share/bash-completion/completions/kernel-install", prefix + "/share/zsh/vendor-completions/_kernel-install",
-	}},
-	{why: "makes another kind of initrd", paths: []string{
-		"/etc/initramfs-tools", prefix + "/share/initramfs-tools", prefix + "/lib/dracut",
-	}},
-	{why: "is for building and installing RPM packages", paths: []string{
-		prefix + "/lib/rpm", prefix + "/lib/systemd/systemd-update-helper",
-	}},
-	{why: "keeps the records of dpkg and apt, of which an image has none", paths: []string{
-		"/etc/cron.daily/dpkg", "/etc/cron.daily/apt-compat", "/etc/logrotate.d/alternatives", "/etc/logrotate.d/apt", "/etc/logrotate.d/dpkg",
-	}},
-	{why: "is for bug reports and menus of Debian", paths: []string{
-		prefix + "/share/apport", prefix + "/share/bug", prefix + "/share/doc-base", prefix + "/share/lintian", prefix + "/share/menu",
-	}},
-	{why: "is for secrets, which an image does not hold unless its recipe says so", empty: true, paths: []string{
-		"/etc/credstore", "/etc/credstore.encrypted", prefix + "/lib/credstore", prefix + "/lib/credstore.encrypted",
-	}},
-	// At boot it would try to make them again.
-	{why: "makes directories for secrets", paths: []string{prefix + "/lib/tmpfiles.d/credstore.conf"}},
-	{why: "is what hwdb.bin was made of", made: prefix + "/lib/udev/hwdb.bin", paths: []string{prefix + "/lib/udev/hwdb.d"}},
+func leftovers(prefix string) []leftover {
+	return []leftover{
+		{why: "installs kernels on a disk; an image comes with its own", paths: []string{
+			"/etc/kernel", prefix + "/lib/kernel", prefix + "/bin/kernel-install", prefix + "/sbin/installkernel",
+			prefix + "/share/bash-completion/completions/kernel-install", prefix + "/share/zsh/vendor-completions/_kernel-install",
+		}},
+		{why: "makes another kind of initrd", paths: []string{
+			"/etc/initramfs-tools", prefix + "/share/initramfs-tools", prefix + "/lib/dracut",
+		}},
+		{why: "is for building and installing RPM packages", paths: []string{
+			prefix + "/lib/rpm", prefix + "/lib/systemd/systemd-update-helper",
+		}},
+		{why: "keeps the records of dpkg and apt, of which an image has none", paths: []string{
+			"/etc/cron.daily/dpkg", "/etc/cron.daily/apt-compat", "/etc/logrotate.d/alternatives", "/etc/logrotate.d/apt", "/etc/logrotate.d/dpkg",
+		}},
+		{why: "is for bug reports and menus of Debian", paths: []string{
+			prefix + "/share/apport", prefix + "/share/bug", prefix + "/share/doc-base", prefix + "/share/lintian", prefix + "/share/menu",
+		}},
+		{why: "is for secrets, which an image does not hold unless its recipe says so", empty: true, paths: []string{
+			"/etc/credstore", "/etc/credstore.encrypted", prefix + "/lib/credstore", prefix + "/lib/credstore.encrypted",
+		}},
+		// At boot it would try to make them again.
+		{why: "makes directories for secrets", paths: []string{prefix + "/lib/tmpfiles.d/credstore.conf"}},
+		{why: "is what hwdb.bin was made of", made: prefix + "/lib/udev/hwdb.bin", paths: []string{prefix + "/lib/udev/hwdb.d"}},
+	}
 }
 
 // prune takes the leftovers out of the root, after the passes: some are what
 // the passes made, or worked with.
 func (b *build) prune(ctx context.Context, a *assembled) error {
 	return b.stage(ctx, "prune", func() (string, bool, error) {
-		left, err := pruneLeftovers(a.tree, recipe.Strings(b.recipe.Root.Keep))
+		left, err := pruneLeftovers(a.tree, b.prefix, recipe.Strings(b.recipe.Root.Keep))
 		if err != nil {
 			return "", false, err
 		}
@@ -69,9 +71,9 @@ type pruned struct {
 	unmatched []string // patterns of keep
 }
 
-func pruneLeftovers(t *tree.Tree, keep []string) (*pruned, error) {
+func pruneLeftovers(t *tree.Tree, prefix string, keep []string) (*pruned, error) {
 	p := pruner{t: t, keep: keep, used: map[string]bool{}}
-	for _, p.leftover = range leftovers {
+	for _, p.leftover = range leftovers(prefix) {
 		if p.made != "" && t.Lookup(p.made) == nil {
 			continue
 		}

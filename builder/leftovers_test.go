@@ -59,7 +59,7 @@ func TestPruneLeftovers(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			left, err := pruneLeftovers(root, c.keep)
+			left, err := pruneLeftovers(root, usr, c.keep)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -105,13 +105,13 @@ func TestSourcesOfNothing(t *testing.T) {
 	if err := root.Remove("/usr/lib/udev/hwdb.bin"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pruneLeftovers(root, nil); err != nil || root.Lookup("/usr/lib/udev/hwdb.d/20-usb.hwdb") == nil {
+	if _, err := pruneLeftovers(root, usr, nil); err != nil || root.Lookup("/usr/lib/udev/hwdb.d/20-usb.hwdb") == nil {
 		t.Errorf("the sources of a database that was not made are gone (%v)", err)
 	}
 }
 
 func TestLeftoversAreClean(t *testing.T) {
-	for _, l := range leftovers {
+	for _, l := range leftovers(usr) {
 		for _, p := range l.paths {
 			if path.Clean(p) != p || !path.IsAbs(p) || l.why == "" {
 				t.Errorf("%q: %s", p, l.why)

@@ -47,14 +47,14 @@ func (b *build) kernelLacks(root *tree.Tree, k kernel.Kernel) []needs.Finding {
 	if !wanted {
 		c = state.Config{}
 	}
-	return needs.Check(k.Config, kernelUse(root, k, strings.Fields(b.cmdline()), c))
+	return needs.Check(k.Config, b.kernelUse(root, k, strings.Fields(b.cmdline()), c))
 }
 
 // kernelUse describes the image as package needs wants it.
-func kernelUse(root *tree.Tree, k kernel.Kernel, commandLine []string, s state.Config) needs.Image {
+func (b *build) kernelUse(root *tree.Tree, k kernel.Kernel, commandLine []string, s state.Config) needs.Image {
 	in := needs.Image{
 		Arch: k.Arch, CommandLine: commandLine, State: s.Format, StateTPM: s.TPM,
-		Modules: k.Modular() && hasFile(root, path.Join("/usr/lib/modules", k.Version, "modules.dep")),
+		Modules: k.Modular() && hasFile(root, path.Join(b.prefix, "lib/modules", k.Version, "modules.dep")),
 	}
 	xattrs := map[string]bool{}
 	root.Walk(func(_ string, n *tree.Node) error {
@@ -64,7 +64,7 @@ func kernelUse(root *tree.Tree, k kernel.Kernel, commandLine []string, s state.C
 		return nil
 	})
 	in.Xattrs = slices.Sorted(maps.Keys(xattrs))
-	settings := systemd.EnabledSettings(root, prefix, "default.target")
+	settings := systemd.EnabledSettings(root, b.prefix, "default.target")
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		u := needs.Unit{Name: name}
 		for _, s := range settings[name] {

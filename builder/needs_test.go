@@ -30,11 +30,11 @@ func TestKernelUse(t *testing.T) {
 		},
 	}
 	k := kernel.Kernel{Version: "6.1", Arch: "amd64"}
-	if got := kernelUse(root, k, []string{"quiet"}, state.Config{Format: "btrfs", TPM: true}); !reflect.DeepEqual(got, want) {
+	if got := (&build{prefix: usr}).kernelUse(root, k, []string{"quiet"}, state.Config{Format: "btrfs", TPM: true}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	k.Version = "6.2"
-	if kernelUse(root, k, nil, state.Config{}).Modules {
+	if (&build{prefix: usr}).kernelUse(root, k, nil, state.Config{}).Modules {
 		t.Error("another kernel's modules count")
 	}
 }

@@ -20,14 +20,14 @@ func (b *build) addNetworks(root *tree.Tree) error {
 			what = "name " + string(n.Name)
 		}
 		// Without it nothing would ask the servers, and nothing would say so.
-		if resolved := prefix + "/lib/systemd/systemd-resolved"; len(n.DNS)+len(n.Domains) > 0 && !isProgram(root, resolved) {
+		if resolved := b.prefix + "/lib/systemd/systemd-resolved"; len(n.DNS)+len(n.Domains) > 0 && !isProgram(root, resolved) {
 			return fail(Content, fmt.Errorf("network with %s: dns and domains need %s, which the image does not have", what, resolved), `add "systemd-resolved" to packages.install`)
 		}
 		content := network.Recipe(network.Config{
 			Name: string(n.Name), MAC: strings.ToLower(string(n.MAC)), DHCP: n.UsesDHCP(),
 			Addresses: recipe.Strings(n.Addresses), Gateways: recipe.Strings(n.Gateways), DNS: recipe.Strings(n.DNS), Domains: recipe.Strings(n.Domains),
 		})
-		errs = append(errs, root.Put(prefix+"/"+network.RecipePath(i), tree.NewFile(0o644, tree.String(content), tree.Origin{Pass: "recipe", Rule: "network with " + what})))
+		errs = append(errs, root.Put(b.prefix+"/"+network.RecipePath(i), tree.NewFile(0o644, tree.String(content), tree.Origin{Pass: "recipe", Rule: "network with " + what})))
 	}
 	return fail(Content, errors.Join(errs...), "")
 }

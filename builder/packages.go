@@ -36,9 +36,10 @@ const (
 const stubPackage = "systemd-boot-efi"
 
 func (b *build) newSource() (pkgs.Source, error) {
-	if b.recipe.Packages.Source != recipe.SourceDebian {
-		return nil, fail(Recipe, fmt.Errorf("packages.source %q is not supported yet", b.recipe.Packages.Source), `use "debian"`)
+	if b.perPackage() {
+		return b.newNix()
 	}
+	b.prefix = usr
 	d := b.recipe.Debian
 	cfg := debian.Config{
 		Release:    string(d.Release),
@@ -56,6 +57,9 @@ func (b *build) newSource() (pkgs.Source, error) {
 }
 
 func (b *build) request() pkgs.Request {
+	if b.perPackage() {
+		return b.storeRequest()
+	}
 	r := b.recipe
 	sets := []pkgs.Set{
 		{Name: rootSet, Install: recipe.Strings(r.Packages.Install), Closure: true},
@@ -79,6 +83,13 @@ func (b *build) request() pkgs.Request {
 
 // lockFile is beside the recipe: image.lock for image.toml.
 func (b *build) lockFile() string {
+	if b.Closure != "" {
+		return filepath.Join(b.CacheDir, "closure.lock") // the recipe is in the store
+	}
+	return b.recipeLock()
+}
+
+func (b *build) recipeLock() string {
 	return strings.TrimSuffix(b.Recipe, filepath.Ext(b.Recipe)) + ".lock"
 }
 
@@ -108,7 +119,7 @@ func (b *build) resolve(ctx context.Context) (lock *pkgs.Lock, err error) {
 		if lock, err = b.source.Resolve(ctx, b.request()); err != nil {
 			return "", false, fail(Packages, err, "")
 		}
-		if old, err := pkgs.ReadLock(b.lockFile()); err == nil {
+		if old, err := pkgs.ReadLock(b.recipeLock()); err == nil {
 			lock.Accounts = old.Accounts
 		}
 		if err := lock.Write(b.lockFile()); err != nil {

@@ -17,12 +17,16 @@ import (
 // recipe wrote must be right; of a package's service nobody knows whether the
 // image uses it.
 func (b *build) finishPAM(root *tree.Tree) error {
-	if err := pam.Link(root, prefix); err != nil {
+	link := pam.Link
+	if b.perPackage() { // then all of it is linked into /etc
+		link = pam.Rewrite
+	}
+	if err := link(root, b.prefix); err != nil {
 		return fail(Content, fmt.Errorf("link the PAM configuration: %w", err), "")
 	}
 	var fatal []error
 	optional := map[string][]string{}
-	for _, p := range pam.Check(root, prefix) {
+	for _, p := range pam.Check(root, b.prefix) {
 		switch {
 		case !p.Refuses:
 			if service := path.Base(p.File); !slices.Contains(optional[p.Missing], service) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bocaditos/bocaditos/builder/recipe"
 	"github.com/bocaditos/bocaditos/tree"
 )
 
@@ -25,7 +26,7 @@ func TestPAM(t *testing.T) {
 				t.Fatal(err)
 			}
 			var events []string
-			b := &build{Options: Options{Report: func(e Event) { events = append(events, string(e.Type)+" "+e.Text) }}}
+			b := &build{recipe: &recipe.Recipe{}, prefix: usr, Options: Options{Report: func(e Event) { events = append(events, string(e.Type)+" "+e.Text) }}}
 			err := b.finishPAM(root)
 			if got := strings.Join(events, "\n"); got != c.events {
 				t.Errorf("reported %q, want %q", got, c.events)

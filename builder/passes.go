@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 
 	"github.com/bocaditos/bocaditos/internal/cachefile"
 	"github.com/bocaditos/bocaditos/internal/sandbox"
@@ -28,22 +29,35 @@ const passesVersion = "3"
 // passes runs the image's own tools on the root and brings back what they
 // changed. Their results are in the cache under all that goes into them: the
 // root and the commands.
-func (b *build) passes(ctx context.Context, root *tree.Tree, lock *pkgs.Lock, epoch int64) error {
-	if err := systemd.CheckUsers(root, prefix); err != nil {
+func (b *build) passes(ctx context.Context, root *tree.Tree, lock *pkgs.Lock, sets map[string][]*pkgs.Package, epoch int64) error {
+	if err := systemd.CheckUsers(root, b.prefix); err != nil {
 		return fail(Content, fmt.Errorf("users and groups clash:\n%w", err), "a file of the same name in /etc/sysusers.d, made by [[files]], is read instead of the package's")
 	}
-	commands, err := systemd.Passes(root, b.systemdOptions())
+	input, options := root, b.systemdOptions()
+	var shown []sandbox.InPlace
+	if b.perPackage() {
+		input = root.Clone()
+		if err := b.addTools(input, sets[toolSet]); err != nil {
+			return err
+		}
+		var err error
+		if options.LinkerCache, err = b.linkerCache(root, sets[rootSet]); err != nil {
+			return fail(Content, err, "")
+		}
+		shown = inPlace(input, slices.Concat(sets[rootSet], sets[toolSet]), options.LinkerCache.File)
+	}
+	commands, err := systemd.Passes(input, options)
 	if err != nil {
 		return fail(Content, err, "")
 	}
 	return b.stage(ctx, "passes", func() (string, bool, error) {
-		input := root.Clone()
+		input := input.Clone()
 		if a := lock.Accounts; a != nil {
-			if err := systemd.PinAccounts(input, prefix, sysusers.Accounts(*a)); err != nil {
+			if err := systemd.PinAccounts(input, b.prefix, sysusers.Accounts(*a)); err != nil {
 				return "", false, fail(Content, err, "")
 			}
 		}
-		results, cached, err := b.run(ctx, input, commands, epoch)
+		results, cached, err := b.run(ctx, input, commands, shown, epoch)
 		if err != nil {
 			return "", false, err
 		}
@@ -56,7 +70,7 @@ func (b *build) passes(ctx context.Context, root *tree.Tree, lock *pkgs.Lock, ep
 			for _, w := range systemd.Warnings(name, r.Output) {
 				b.warn("%s", w)
 			}
-			changed, err := systemd.Apply(root, prefix, name, r)
+			changed, err := systemd.Apply(root, b.prefix, name, r)
 			if err != nil {
 				return "", false, fail(Content, fmt.Errorf("take over the changes of %s: %w", name, err), "")
 			}
@@ -85,7 +99,7 @@ func (b *build) keepAccounts(root *tree.Tree, lock *pkgs.Lock) error {
 	if lock.Accounts != nil {
 		a = sysusers.Accounts{Users: maps.Clone(lock.Accounts.Users), Groups: maps.Clone(lock.Accounts.Groups)}
 	}
-	if err := systemd.ChosenAccounts(root, prefix, &a); err != nil {
+	if err := systemd.ChosenAccounts(root, b.prefix, &a); err != nil {
 		return fail(Content, fmt.Errorf("read the users that were made: %w", err), "")
 	}
 	kept := pkgs.Accounts(a)
@@ -97,14 +111,14 @@ func (b *build) keepAccounts(root *tree.Tree, lock *pkgs.Lock) error {
 }
 
 // run runs the commands in the root, or finds in the cache what came of that.
-func (b *build) run(ctx context.Context, root *tree.Tree, commands []sandbox.Command, epoch int64) (results []sandbox.Result, cached bool, err error) {
+func (b *build) run(ctx context.Context, root *tree.Tree, commands []sandbox.Command, shown []sandbox.InPlace, epoch int64) (results []sandbox.Result, cached bool, err error) {
 	dir, err := b.passesDir(root, commands, epoch)
 	if err != nil {
 		return nil, false, err
 	}
 	results, cached = readResults(dir)
 	if !cached {
-		if results, err = b.runPasses(ctx, root, commands, epoch, dir); err != nil {
+		if results, err = b.runPasses(ctx, root, commands, shown, epoch, dir); err != nil {
 			return nil, false, err
 		}
 	}
@@ -133,7 +147,7 @@ func readResults(dir string) (results []sandbox.Result, ok bool) {
 
 // runPasses runs the commands and leaves their results in dir, whole or not
 // at all.
-func (b *build) runPasses(ctx context.Context, root *tree.Tree, commands []sandbox.Command, epoch int64, dir string) ([]sandbox.Result, error) {
+func (b *build) runPasses(ctx context.Context, root *tree.Tree, commands []sandbox.Command, shown []sandbox.InPlace, epoch int64, dir string) ([]sandbox.Result, error) {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, fail(Host, err, "")
 	}
@@ -151,7 +165,7 @@ func (b *build) runPasses(ctx context.Context, root *tree.Tree, commands []sandb
 		os.Remove(lock.Name())
 		lock.Close()
 	}()
-	results, err := sandbox.Run(ctx, root, commands, sandbox.Options{Dir: work, Epoch: epoch})
+	results, err := sandbox.Run(ctx, root, commands, sandbox.Options{Dir: work, Epoch: epoch, InPlace: shown})
 	if err != nil {
 		return nil, fail(Host, err, "bocaditos doctor says what this machine lacks")
 	}

@@ -119,10 +119,10 @@ func splitKernel(root *tree.Tree, kernel []*pkgs.Package) (boot *tree.Tree, err 
 // setOSRelease names the image in os-release(5), after what the distribution
 // says of itself, and the machines that nothing else gives a name: /etc/hostname
 // would rule out credentials.
-func setOSRelease(root *tree.Tree, id, version, hostname string) ([]byte, error) {
-	at, n, err := root.Resolve("/usr/lib/os-release")
+func setOSRelease(root *tree.Tree, prefix, id, version, hostname string) ([]byte, error) {
+	at, n, err := root.Resolve(path.Join(prefix, "lib/os-release"))
 	if err != nil {
-		return nil, fail(Content, fmt.Errorf("the image has no /usr/lib/os-release: %w", err), `add "base-files" to packages.install`)
+		return nil, fail(Content, fmt.Errorf("the image has no %s/lib/os-release: %w", prefix, err), `add "base-files" to packages.install`)
 	}
 	old, err := tree.ReadAll(n.Content)
 	if err != nil {

@@ -88,11 +88,11 @@ func TestExclude(t *testing.T) {
 
 func TestOSRelease(t *testing.T) {
 	root := pkg(t, "base-files", map[string]string{"/usr/lib/os-release": "ID=debian\nIMAGE_ID=old"}).Tree
-	got, err := setOSRelease(root, "hello", "7", "box")
+	got, err := setOSRelease(root, usr, "hello", "7", "box")
 	if want := "ID=debian\nIMAGE_ID=hello\nIMAGE_VERSION=7\nDEFAULT_HOSTNAME=box\n"; err != nil || string(got) != want {
 		t.Errorf("got %q, %v; want %q", got, err, want)
 	}
-	if _, err := setOSRelease(tree.New(), "hello", "7", "box"); err == nil || !strings.Contains(err.(*Failure).Hint(), "base-files") {
+	if _, err := setOSRelease(tree.New(), usr, "hello", "7", "box"); err == nil || !strings.Contains(err.(*Failure).Hint(), "base-files") {
 		t.Errorf("without os-release: %v", err)
 	}
 }
@@ -296,7 +296,7 @@ func TestUnitsMustExist(t *testing.T) {
 		"sshd.service":       "no package has the unit sshd.service",
 		"getty.service":      "no package has the unit getty.service",
 	} {
-		err := unitsExist(root, []recipe.UnitName{recipe.UnitName(unit)})
+		err := (&build{prefix: usr}).unitsExist(root, []recipe.UnitName{recipe.UnitName(unit)})
 		if (err == nil) != (want == "") || err != nil && err.Error() != "units.enable: "+want {
 			t.Errorf("%s: %v", unit, err)
 		}
@@ -304,7 +304,7 @@ func TestUnitsMustExist(t *testing.T) {
 	for _, name := range []string{"ssh.target", "ssh-session-cleanup.service", "sshd-unix.socket", "sshd-a.service"} {
 		root.Put("/usr/lib/systemd/system/"+name, tree.NewFile(0o644, tree.String(""), tree.Origin{}))
 	}
-	if err := unitsExist(root, []recipe.UnitName{"sshd.service"}); err.(*Failure).Hint() != "did you mean ssh.service or sshd-a.service or ssh.target?" {
+	if err := (&build{prefix: usr}).unitsExist(root, []recipe.UnitName{"sshd.service"}); err.(*Failure).Hint() != "did you mean ssh.service or sshd-a.service or ssh.target?" {
 		t.Errorf("hint %q", err.(*Failure).Hint())
 	}
 }

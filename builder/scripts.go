@@ -47,7 +47,7 @@ func Scripts(ctx context.Context, o Options) ([]PackageScript, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &assembled{init: prefix + "/lib/systemd/systemd"}
+	a := &assembled{}
 	if err := b.merge(a, sets); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 func (b *build) state() (c state.Config, wanted bool) {
 	s := b.recipe.State
 	return state.Config{
-		Prefix: prefix, Format: string(s.Format), MinBytes: int64(s.Size), MaxBytes: int64(s.MaxSize),
+		Prefix: b.prefix, Format: string(s.Format), MinBytes: int64(s.Size), MaxBytes: int64(s.MaxSize),
 		TPM: s.Encrypt == recipe.TPM,
 	}, s.Size > 0
 }

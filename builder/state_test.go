@@ -14,7 +14,7 @@ func stateBuild(t *testing.T, lines string) *build {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &build{recipe: r}
+	return &build{recipe: r, prefix: usr}
 }
 
 func TestCommandLine(t *testing.T) {

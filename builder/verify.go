@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bocaditos/bocaditos/image"
+	"github.com/bocaditos/bocaditos/pkgs"
 	"github.com/bocaditos/bocaditos/systemd"
 	"github.com/bocaditos/bocaditos/systemd/analyze"
 	"github.com/bocaditos/bocaditos/tree"
@@ -17,15 +18,15 @@ import (
 // starts: what it says of them becomes warnings, a unit that systemd would refuse
 // to load is an error. It returns the services with their ratings. The root
 // stays as it is.
-func (b *build) verify(ctx context.Context, root *tree.Tree, epoch int64) (services []image.Unit, err error) {
-	units := systemd.EnabledUnits(root, prefix, "default.target")
-	commands := systemd.Analyses(root, prefix, units)
+func (b *build) verify(ctx context.Context, root *tree.Tree, sets map[string][]*pkgs.Package, epoch int64) (services []image.Unit, err error) {
+	units := systemd.EnabledUnits(root, b.prefix, "default.target")
+	commands := systemd.Analyses(root, b.prefix, units)
 	if commands == nil {
 		b.Report(Event{Type: Note, Text: "the image has no systemd-analyze: its units are not verified"})
 		return []image.Unit{}, nil
 	}
 	err = b.stage(ctx, "verify", func() (string, bool, error) {
-		results, cached, err := b.run(ctx, root, commands, epoch)
+		results, cached, err := b.run(ctx, root, commands, inPlace(root, sets[rootSet]), epoch)
 		if err != nil {
 			return "", false, err
 		}
@@ -44,7 +45,7 @@ func (b *build) verify(ctx context.Context, root *tree.Tree, epoch int64) (servi
 			}
 			for _, w := range others {
 				i := slices.IndexFunc(units, func(u systemd.Unit) bool { return u.Name == w.Subject })
-				if i >= 0 && isSkipped(root, units[i].File) {
+				if i >= 0 && b.isSkipped(root, units[i].File) {
 					continue // checkPrograms said so
 				}
 				b.warn("%s", w)

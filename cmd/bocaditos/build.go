@@ -63,7 +63,7 @@ default is ./image.toml.`
 func newBuild() *cobra.Command {
 	var flags buildFlags
 	var locked, force bool
-	var output string
+	var output, closure string
 	cmd := &cobra.Command{
 		Use:   "build [RECIPE]",
 		Short: "Build the image that a recipe describes",
@@ -88,7 +88,7 @@ default is the date of the newest Release in the lock.
 				}
 				o.Epoch = &epoch
 			}
-			o.Locked, o.Force, o.Output = locked, force, output
+			o.Locked, o.Force, o.Output, o.Closure = locked, force, output, closure
 			result, err := builder.Build(cmd.Context(), o)
 			if err != nil {
 				return err
@@ -102,6 +102,7 @@ default is the date of the newest Release in the lock.
 	flags.add(cmd)
 	cmd.Flags().BoolVar(&locked, "locked", false, "fail if image.lock is missing or would change")
 	cmd.Flags().BoolVar(&force, "force", false, "build even when nothing changed")
+	cmd.Flags().StringVar(&closure, "closure", "", "inside a Nix derivation: the JSON with its inputs, as lib.image of the flake makes it")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "output directory, instead of the recipe's output.directory")
 	return cmd
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"runtime"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -23,7 +26,7 @@ configuration. docs/kernel.md tells more.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newKernelConfig(), newKernelBuild(), newKernelCheck(), newKernelFragments())
+	cmd.AddCommand(newKernelConfig(), newKernelBuild(), newKernelCheck(), newKernelFragments(), newKernelSettings())
 	return cmd
 }
 
@@ -128,6 +131,49 @@ func newKernelFragments() *cobra.Command {
 			return t.Flush()
 		},
 	}
+}
+
+func newKernelSettings() *cobra.Command {
+	asked := builder.KernelSettings{}
+	var source, config string
+	cmd := &cobra.Command{
+		Use:   "settings",
+		Short: "Merge fragments and options, without a recipe",
+		Long: `Settings prints what fragments and options ask for, merged, for who runs the
+kernel's make himself, as a Nix derivation does. Then, with --source and
+--config, it says which of that the kernel did not grant, and why.`,
+		Example: `  bocaditos kernel settings --fragment base,erofs --option NR_CPUS=8 >asked
+  make -C linux KCONFIG_ALLCONFIG=$PWD/asked allnoconfig
+  bocaditos kernel settings --fragment base,erofs --option NR_CPUS=8 --source linux --config linux/.config`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("fragment") {
+				asked.Fragments = nil // not an empty list, which asks for nothing
+			}
+			if source == "" && config == "" {
+				text, err := asked.Text()
+				if err != nil {
+					return err
+				}
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			}
+			if source == "" || config == "" {
+				return &usageError{errors.New("--source and --config need each other"), cmd.CommandPath() + " --help"}
+			}
+			text, err := os.ReadFile(config)
+			if err != nil {
+				return err
+			}
+			return asked.Check(source, text)
+		},
+	}
+	cmd.Flags().StringVar(&asked.Arch, "arch", runtime.GOARCH, "what the kernel is for: amd64 or arm64")
+	cmd.Flags().StringSliceVar(&asked.Fragments, "fragment", nil, "names of fragments, and paths, which have a / or a dot; none means all that belong to the architecture")
+	cmd.Flags().StringArrayVar(&asked.Options, "option", nil, "SYMBOL=value; it has the last word")
+	cmd.Flags().StringVar(&source, "source", "", "the kernel's source, to check --config")
+	cmd.Flags().StringVar(&config, "config", "", "the configuration that make wrote")
+	return cmd
 }
 
 // printFindings prints what a kernel lacks; errors among that are an error.

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -117,7 +118,7 @@ func TestKernelConfigErrors(t *testing.T) {
 		{"no such fragment", `fragments = ["virtoi"]`, int(builder.Recipe), []string{`no fragment "virtoi"`, "virtio", "./virtoi.config"}},
 		{"no such file", `fragments = ["./none.config"]`, int(builder.Recipe), []string{"none.config", "no such file"}},
 		{"conflict", `fragments = ["erofs", "./other.config"]`, int(builder.Recipe), []string{"EROFS_FS", "erofs:", "other.config:2", "kernel.build.options"}},
-		{"other architecture", `fragments = ["base", "arm64"]`, int(builder.Recipe), []string{`"arm64" is for another architecture, the image is for x86-64`, "leave it out"}},
+		{"other architecture", `fragments = ["base", "arm64"]`, int(builder.Recipe), []string{`"arm64" is for another architecture, the kernel is for x86-64`, "leave it out"}},
 		{"bad line", `fragments = ["./bad.config"]`, int(builder.Recipe), []string{"bad.config:2", "EROFS_FS"}},
 		{"no such compiler", `compiler = "gcc-3"`, int(builder.Packages), []string{"gcc-3"}},
 	} {
@@ -311,4 +312,32 @@ func TestKernelFragments(t *testing.T) {
 	bocaditos(t, "kernel", "fragments", "reofs").wants(t, exitUsage, `no fragment "reofs"`)
 	bocaditos(t, "kernel", "build", built(t).dir).wants(t, int(builder.Recipe), "takes its kernel from a package", "[kernel.build]")
 	bocaditos(t, "kernel", "config", built(t).dir).wants(t, exitOK, "CONFIG_EROFS_FS=m")
+}
+
+// Fragments and options merge without a recipe, and the same flags check what
+// the kernel's make made of them.
+func TestKernelSettings(t *testing.T) {
+	dir := t.TempDir()
+	own, config := filepath.Join(dir, "own.config"), filepath.Join(dir, ".config")
+	write(t, own, "CONFIG_EXPERT=y\n")
+	asked := []string{"kernel", "settings", "--fragment", "erofs," + own, "--option", "NR_CPUS=8"}
+	r := bocaditos(t, asked...).wants(t, exitOK, "CONFIG_EROFS_FS=y\n", "CONFIG_EXPERT=y\n", "CONFIG_NR_CPUS=8\n")
+	if !slices.IsSorted(strings.Split(strings.TrimSpace(r.stdout), "\n")) {
+		t.Errorf("not sorted:\n%s", r.stdout)
+	}
+	all := bocaditos(t, "kernel", "settings", "--arch", "arm64").wants(t, exitOK, "CONFIG_ARM64", "CONFIG_EROFS_FS=y\n")
+	if none := bocaditos(t, "kernel", "settings", "--fragment", "").wants(t, exitOK); none.stdout != "" || all.stdout == "" {
+		t.Errorf("an empty list asks for\n%s", none.stdout)
+	}
+
+	linux := debiantest.LinuxSource(t)
+	check := append(asked, "--arch", "amd64", "--source", linux, "--config", config)
+	write(t, config, "CONFIG_EXPERT=y\nCONFIG_MISC_FILESYSTEMS=y\n# CONFIG_EROFS_FS is not set\nCONFIG_NR_CPUS=8\n")
+	bocaditos(t, check...).wants(t, int(builder.Recipe), "erofs:", "EROFS_FS=y was asked for, and it is off", "EROFS_FS needs BLOCK, which is off").without(t, "EXPERT=y was asked", "NR_CPUS")
+	write(t, config, r.stdout)
+	bocaditos(t, check...).wants(t, exitOK)
+
+	bocaditos(t, "kernel", "settings", "--fragment", "reofs").wants(t, int(builder.Recipe), `there is no fragment "reofs"`, "erofs, ethernet")
+	bocaditos(t, "kernel", "settings", "--arch", "vax").wants(t, int(builder.Recipe), `architecture "vax"`)
+	bocaditos(t, "kernel", "settings", "--config", config).wants(t, exitUsage, "--source and --config need each other")
 }

@@ -52,6 +52,8 @@ func plain(w io.Writer, e builder.Event) {
 			cached = " (cached)"
 		}
 		fmt.Fprintf(w, "%-10s %6.2f s  %s%s\n", e.Stage, e.Seconds, e.Text, cached)
+	case builder.Says:
+		fmt.Fprintf(w, "%-10s %s\n", e.Stage, e.Text)
 	case builder.Warning:
 		fmt.Fprintf(w, "warning: %s\n", e.Text)
 	case builder.Note:
@@ -79,6 +81,10 @@ func (b *bar) report(e builder.Event) {
 		}
 		b.drawn = now
 		b.draw(fmt.Sprintf("%-10s %s %s", e.Stage, gauge(e.Done, e.Total), amount(e, now.Sub(b.began))))
+	case builder.Says: // the last line is enough: an error brings the end of a log
+		const width = 78
+		line := []rune(fmt.Sprintf("%-10s %s", e.Stage, e.Text))
+		b.draw(string(line[:min(len(line), width)]))
 	default:
 		b.clear()
 		plain(b.w, e)
