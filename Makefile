@@ -8,7 +8,7 @@ export CGO_ENABLED = 0
 # What the demo and the tests need of the host, by the names of Debian's
 # packages (12 and 13).
 DEMO_PACKAGES := qemu-system-x86 ovmf
-TEST_PACKAGES := $(DEMO_PACKAGES) qemu-system-arm qemu-efi-aarch64 \
+TEST_PACKAGES := $(DEMO_PACKAGES) nix-bin git qemu-system-arm qemu-efi-aarch64 \
     apt-utils debian-archive-keyring gpg gpg-agent gpgconf gpgv \
     systemd systemd-container erofs-utils cryptsetup-bin dosfstools mtools fdisk gdisk \
     gcc libc6-dev flex bison gcc-aarch64-linux-gnu \

@@ -33,7 +33,7 @@ func Unpacked(t testing.TB, arch, pkg string) string {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(tmp)
-	apt := privateApt(t, arch, filepath.Join(tmp, "apt"))
+	apt := Apt(t, arch, filepath.Join(tmp, "apt"))
 	apt("apt-get", "-q", "update")
 	name := pkg
 	if m := regexp.MustCompile(`Depends: (linux-image-\S+)`).FindStringSubmatch(apt("apt-cache", "depends", pkg)); m != nil {
@@ -52,9 +52,9 @@ func Unpacked(t testing.TB, arch, pkg string) string {
 	return dir
 }
 
-// privateApt sets up apt for Debian 13 with the mirror of the host's own apt,
-// and returns a function that runs its commands in dir.
-func privateApt(t testing.TB, arch, dir string) func(...string) string {
+// Apt sets up apt for Debian 13, binary packages and sources, with the mirror of
+// the host's own apt, and returns a function that runs its commands in dir.
+func Apt(t testing.TB, arch, dir string) func(...string) string {
 	t.Helper()
 	var mirror string
 	targets := Run(t, "apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)")
@@ -67,8 +67,9 @@ func privateApt(t testing.TB, arch, dir string) func(...string) string {
 		t.Fatal("the host's apt knows no Debian archive; run apt-get update on Debian")
 	}
 	files := map[string]string{
-		"sources.list": "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] " + mirror + " trixie main\n",
-		"status":       "",
+		"sources.list": strings.ReplaceAll("deb KEY MIRROR trixie main\ndeb-src KEY MIRROR trixie main\n", "KEY MIRROR",
+			"[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "+mirror),
+		"status": "",
 		"apt.conf": `Dir "` + dir + `"; Dir::State "state"; Dir::State::status "` + dir + `/status"; Dir::Cache "cache"; Dir::Etc "etc";
 Dir::Etc::sourcelist "` + dir + `/sources.list"; Dir::Etc::sourceparts "-"; APT::Sandbox::User ""; Acquire::Languages "none";
 APT::Architecture "` + arch + `"; APT::Architectures { "` + arch + `"; };

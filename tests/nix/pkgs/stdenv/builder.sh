@@ -1,0 +1,2 @@
+. "$setup"
+genericBuild
