@@ -23,6 +23,7 @@ var unavoidable = []struct{ message, why string }{
 	{`^calibrate_delay_direct\(\) failed to get a good estimate for loops_per_jiffy\.`, "the same"},
 	{`^\.\.MP-BIOS bug: 8254 timer not connected to IO-APIC$`, "no tick came while the kernel waited for one; it tries other ways"},
 	{`^\.\.\.\.\.\.\. failed\.$`, "the first of those ways"},
+	{`^KD_FONT_OP_GET failed while trying to get the font metadata: Invalid argument$`, "a screen in VGA's text mode has none"},
 	{`\bop=PAM:setcred grantors=\? acct="[\w-]+" exe="/usr/lib/systemd/systemd-executor" .* res=failed'$`, "systemd asks for more than a user manager needs; PAM's defaults deny it, see pam/files/libpam-runtime/other"},
 }
 
