@@ -86,7 +86,7 @@ func (b *build) mergeStore(a *assembled, sets map[string][]*pkgs.Package) error 
 	for _, w := range warnings {
 		b.warn("%s", w)
 	}
-	if err := a.tree.Put(path.Join(b.prefix, "lib/os-release"), tree.NewFile(0o444, tree.String(storeOSRelease(sets[rootSet])), tree.Origin{Pass: "vendor"})); err != nil {
+	if err := a.tree.Put(path.Join(b.prefix, "lib/os-release"), tree.NewFile(0o444, tree.String(storeOSRelease), tree.Origin{Pass: "vendor"})); err != nil {
 		return err
 	}
 	return fail(Content, prefix.Root(a.tree, b.prefix, packages), "")
@@ -106,9 +106,7 @@ func mergeCopies(packages []*pkgs.Package) (*tree.Tree, error) {
 
 // storeOSRelease is what no package of nixpkgs says; setOSRelease adds what the
 // image is.
-func storeOSRelease([]*pkgs.Package) string {
-	return "ID=bocaditos\nID_LIKE=nixos\nNAME=Bocaditos\nPRETTY_NAME=Bocaditos\n"
-}
+const storeOSRelease = "ID=bocaditos\nID_LIKE=nixos\nNAME=Bocaditos\nPRETTY_NAME=Bocaditos\n"
 
 // splitStoreKernel takes the kernel out of its package and leaves the modules in
 // the root, with a link below the system's prefix, which is where programs look.

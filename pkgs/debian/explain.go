@@ -117,58 +117,5 @@ func (t *apt) near(ctx context.Context, name string) []string {
 	if err != nil {
 		return nil
 	}
-	type match struct {
-		name string
-		far  int
-	}
-	var all []match
-	for have := range strings.Lines(out) {
-		have = strings.TrimSpace(have)
-		far := distance(name, have)
-		if far <= 1+len(name)/6 {
-			all = append(all, match{have, far})
-		} else if len(name) > 3 && strings.HasPrefix(have, name) {
-			all = append(all, match{have, 100 + len(have)})
-		}
-	}
-	slices.SortFunc(all, func(a, b match) int {
-		if a.far != b.far {
-			return a.far - b.far
-		}
-		return strings.Compare(a.name, b.name)
-	})
-	var near []string
-	for _, m := range all[:min(3, len(all))] {
-		near = append(near, m.name)
-	}
-	return near
-}
-
-// distance is the number of bytes to insert, delete, replace or swap with
-// their neighbour to get from a to b.
-func distance(a, b string) int {
-	if d := len(a) - len(b); d > 8 || d < -8 {
-		return 9 // far enough, whatever they hold
-	}
-	var older []int
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		next := make([]int, len(b)+1)
-		next[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			next[j+1] = min(row[j]+cost, row[j+1]+1, next[j]+1)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				next[j+1] = min(next[j+1], older[j-1]+1)
-			}
-		}
-		older, row = row, next
-	}
-	return row[len(b)]
+	return pkgs.Near(name, strings.Fields(out))
 }

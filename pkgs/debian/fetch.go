@@ -29,7 +29,7 @@ const parallel = 4
 // asks neither apt nor mirror if nothing is missing. After an error or a
 // cancellation, what was downloaded of a package stays to be continued.
 func (a *Archive) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progress) error {
-	t := newTally(l, progress)
+	t := pkgs.NewTally(l, progress)
 	var have pkgs.Event
 	missing := slices.DeleteFunc(slices.Clone(l.Packages), func(p pkgs.Locked) bool {
 		cached := a.cached(p)
@@ -39,7 +39,7 @@ func (a *Archive) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progres
 		}
 		return cached
 	})
-	t.start(have)
+	t.Start(have)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -56,7 +56,7 @@ func (a *Archive) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progres
 			if err := a.fetch(ctx, sources, p, t); err != nil {
 				return err
 			}
-			t.packageDone()
+			t.PackageDone()
 			return nil
 		})
 	}
@@ -64,7 +64,7 @@ func (a *Archive) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progres
 }
 
 // fetch brings one package into the cache.
-func (a *Archive) fetch(ctx context.Context, sources []source, p pkgs.Locked, t *tally) error {
+func (a *Archive) fetch(ctx context.Context, sources []source, p pkgs.Locked, t *pkgs.Tally) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
@@ -83,11 +83,11 @@ func (a *Archive) fetch(ctx context.Context, sources []source, p pkgs.Locked, t 
 	}
 	defer f.Close()
 	if a.cached(p) { // another process was faster
-		t.bytes(p.Size)
+		t.Bytes(p.Size)
 		return os.Remove(f.Name())
 	}
 	d := download{file: f, want: p, uri: poolURI(sources[i].uri, p.Path), tally: t}
-	err = retry(ctx, a.backoff, t.retry, func() error { return d.attempt(ctx, c) })
+	err = retry(ctx, a.backoff, t.Retry, func() error { return d.attempt(ctx, c) })
 	if err == nil {
 		return cachefile.Commit(f, a.blob(p.SHA256))
 	}
@@ -110,7 +110,7 @@ type download struct {
 	file  *os.File // locked; what it holds is taken up where it ends
 	want  pkgs.Locked
 	uri   string
-	tally *tally
+	tally *pkgs.Tally
 	told  int64 // bytes that the tally knows of
 }
 
@@ -214,6 +214,6 @@ func (d *download) restart(sum hash.Hash) error {
 }
 
 func (d *download) progress(have int64) {
-	d.tally.bytes(have - d.told)
+	d.tally.Bytes(have - d.told)
 	d.told = have
 }

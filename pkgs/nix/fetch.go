@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -31,7 +30,8 @@ func (s *Source) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progress
 	if err != nil {
 		return err
 	}
-	t := newTally(l, missing, progress)
+	t := pkgs.NewTally(l, progress)
+	t.Start(without(l, missing))
 	if len(missing) == 0 {
 		return nil
 	}
@@ -46,7 +46,7 @@ func (s *Source) Fetch(ctx context.Context, l *pkgs.Lock, progress pkgs.Progress
 		g.Go(func() error {
 			failed[i] = s.fetch(gctx, p, references(p, paths), caches, t)
 			if failed[i] == nil {
-				t.packageDone()
+				t.PackageDone()
 			}
 			return gctx.Err()
 		})
@@ -117,7 +117,7 @@ func references(p pkgs.Locked, paths map[string]string) []string {
 
 // caches are those to ask: the configuration's in their order, then what the
 // lock knows.
-func (s *Source) caches(l *pkgs.Lock, t *tally) []*binaryCache {
+func (s *Source) caches(l *pkgs.Lock, t *pkgs.Tally) []*binaryCache {
 	urls := slices.Clone(s.cfg.Caches)
 	for _, p := range l.Packages {
 		if p.Cache == "" {
@@ -127,7 +127,7 @@ func (s *Source) caches(l *pkgs.Lock, t *tally) []*binaryCache {
 			urls = append(urls, u)
 		}
 	}
-	return s.openCaches(urls, s.limits, t.retry)
+	return s.openCaches(urls, s.limits, t.Retry)
 }
 
 func (s *Source) openCaches(urls []string, l limits, retry func(error)) []*binaryCache {
@@ -144,7 +144,7 @@ var errNoCache = errors.New("no binary cache is known")
 
 // fetch brings one path's NAR into the cache, from the first binary cache that
 // has it right. The error says what each of them said.
-func (s *Source) fetch(ctx context.Context, p pkgs.Locked, references []string, caches []*binaryCache, t *tally) error {
+func (s *Source) fetch(ctx context.Context, p pkgs.Locked, references []string, caches []*binaryCache, t *pkgs.Tally) error {
 	if len(caches) == 0 {
 		return errNoCache
 	}
@@ -154,7 +154,7 @@ func (s *Source) fetch(ctx context.Context, p pkgs.Locked, references []string, 
 	}
 	defer f.Close()
 	if s.cached(p) { // another process was faster, or another path has the same bytes
-		t.bytes(p.Size)
+		t.Bytes(p.Size)
 		return os.Remove(f.Name())
 	}
 	var errs []error
@@ -199,14 +199,14 @@ func (c *binaryCache) fetch(ctx context.Context, p pkgs.Locked, references []str
 // narFile is a NAR on its way into the cache.
 type narFile struct {
 	file  *os.File
-	tally *tally
+	tally *pkgs.Tally
 	n     int64
 }
 
 func (w *narFile) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
 	w.n += int64(n)
-	w.tally.bytes(int64(n))
+	w.tally.Bytes(int64(n))
 	if err != nil {
 		err = permanent{err} // the disk is full, say
 	}
@@ -214,7 +214,7 @@ func (w *narFile) Write(p []byte) (int, error) {
 }
 
 func (w *narFile) Reset() error {
-	w.tally.bytes(-w.n)
+	w.tally.Bytes(-w.n)
 	w.n = 0
 	if _, err := w.file.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -245,7 +245,7 @@ func (e *cacheErrors) Error() string {
 
 // substitute has nix bring into its store what no cache gave us: its own
 // substituters may, and what has its derivation there can be built again.
-func (s *Source) substitute(ctx context.Context, l *pkgs.Lock, missing []pkgs.Locked, failed []error, t *tally) error {
+func (s *Source) substitute(ctx context.Context, l *pkgs.Lock, missing []pkgs.Locked, failed []error, t *pkgs.Tally) error {
 	var paths []string
 	var still []pkgs.Locked
 	var errs []error
@@ -277,8 +277,8 @@ func (s *Source) substitute(ctx context.Context, l *pkgs.Lock, missing []pkgs.Lo
 			Tip: "its build is not reproducible: take it from the cache that the lock was made with, or run `bocaditos update`"}
 	}
 	for _, p := range still {
-		t.bytes(p.Size)
-		t.packageDone()
+		t.Bytes(p.Size)
+		t.PackageDone()
 	}
 	return nil
 }
@@ -326,47 +326,14 @@ func explain(missing []pkgs.Locked, errs []error, nix string) error {
 	return &pkgs.Error{Err: fmt.Errorf("%s: it is in no store of this machine, and %s; the binary caches say:\n    %w", what, nix, err), Tip: tip}
 }
 
-// tally sums up the progress of all paths. A nil one is fine.
-type tally struct {
-	mu   sync.Mutex
-	e    pkgs.Event
-	tell pkgs.Progress
-}
-
-// newTally tells what is there already, all at once.
-func newTally(l *pkgs.Lock, missing []pkgs.Locked, tell pkgs.Progress) *tally {
-	if tell == nil {
-		return nil
-	}
-	t := &tally{tell: tell}
+// without sums up what of the lock is not missing.
+func without(l *pkgs.Lock, missing []pkgs.Locked) (have pkgs.Event) {
+	have.Packages = len(l.Packages) - len(missing)
 	for _, p := range l.Packages {
-		t.e.TotalBytes += p.Size
+		have.Bytes += p.Size
 	}
-	t.e.TotalPackages = len(l.Packages)
-	t.update(func(e *pkgs.Event) {
-		e.Bytes, e.Packages = e.TotalBytes, e.TotalPackages-len(missing)
-		for _, p := range missing {
-			e.Bytes -= p.Size
-		}
-	})
-	return t
-}
-
-func (t *tally) update(f func(*pkgs.Event)) {
-	if t == nil {
-		return
+	for _, p := range missing {
+		have.Bytes -= p.Size
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f(&t.e)
-	t.tell(t.e)
-	t.e.Retry = nil
+	return have
 }
-
-func (t *tally) bytes(n int64) {
-	if n != 0 {
-		t.update(func(e *pkgs.Event) { e.Bytes += n })
-	}
-}
-func (t *tally) packageDone()    { t.update(func(e *pkgs.Event) { e.Packages++ }) }
-func (t *tally) retry(err error) { t.update(func(e *pkgs.Event) { e.Retry = err }) }

@@ -122,14 +122,3 @@ func TestStoreRoots(t *testing.T) {
 		}
 	}
 }
-
-func TestDistance(t *testing.T) {
-	for _, c := range []struct {
-		a, b string
-		want int
-	}{{"", "", 0}, {"openssh", "openssh", 0}, {"opensh", "openssh", 1}, {"oepnssh", "openssh", 1}, {"bash", "zsh", 2}, {"x", "abcdefghijkl", 9}} {
-		if got := distance(c.a, c.b); got != c.want {
-			t.Errorf("%q and %q: %d, want %d", c.a, c.b, got, c.want)
-		}
-	}
-}
